@@ -19,13 +19,15 @@ class HandgradWarning(UserWarning):
     """What handgrad warns with."""
 
 
-def error(operation: str, problem: str, hint: str | None = None, **rows: object) -> HandgradError:
+def error(operation: str, problem: str, hint: object = None, **rows: object) -> HandgradError:
     """The error `operation: problem.` with one aligned row for each keyword; a tuple (value, note) gets a note.
 
     A row's value is printed with `str`, except that a `torch.Size` prints as a plain tuple.
     """
-    table = {name: row if isinstance(row, tuple) and len(row) == 2 and isinstance(row[1], str) else (row, "")
-             for name, row in rows.items()}
+    table = {
+        name: row if isinstance(row, tuple) and len(row) == 2 and isinstance(row[1], str) else (row, "")
+        for name, row in rows.items()
+    }
     values = {name: _plain(value) for name, (value, _) in table.items()}
     noted = [len(values[name]) for name, (_, note) in table.items() if note]
     name_width, value_width = max(map(len, table), default=0), max(noted, default=0)

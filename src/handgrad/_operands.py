@@ -1,0 +1,135 @@
+"""What the tensors of a convolution must be, and how its results lie in memory.
+
+Everything here reads shapes, dtypes, devices and strides, never values.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import torch
+from torch import Tensor
+
+from ._errors import error
+from ._geometry import ConvGeometry, Ints
+
+_DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64, torch.complex128)
+_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def check_tensors(op: str, **tensors: Tensor | None) -> None:
+    """Raise unless all are tensors of one floating or complex dtype on one device; None is skipped."""
+    given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    for name, tensor in given.items():
+        if not isinstance(tensor, Tensor):
+            hint = "torch.from_numpy(array)" if type(tensor).__module__ == "numpy" else None
+            raise error(op, f"{name} must be a tensor, got {type(tensor).__name__}", hint)
+    if len({tensor.dtype for tensor in given.values()}) > 1:
+        raise error(op, "the dtypes differ", **{name: tensor.dtype for name, tensor in given.items()})
+    if len({tensor.device for tensor in given.values()}) > 1:
+        raise error(op, "the devices differ", **{name: tensor.device for name, tensor in given.items()})
+    for name, tensor in given.items():
+        if tensor.dtype not in _DTYPES:
+            known = ", ".join(str(dtype).removeprefix("torch.") for dtype in _DTYPES)
+            raise error(op, f"{name} has a dtype without gradients", **{name: tensor.dtype}, known=known)
+
+
+def check_conv(op: str, input: Ints, weight: Ints, groups: int, dims: int) -> None:
+    """Raise unless sizes (N, C, *I) or (C, *I) and (O, C/G, *K) belong together."""
+    _check_ranks(op, input, weight, dims, "(N, C, *I) or (C, *I)", "(O, C/groups, *K)")
+    _check_groups(op, groups, weight, "O")
+    C, per_group = input[-dims - 1], weight[1]
+    if per_group * groups != C:
+        last = len(input) == dims + 2 and input[-1] == per_group * groups
+        raise error(
+            op,
+            "input and weight disagree about channels",
+            "channels last? `input.movedim(-1, 1)`" if last else None,
+            input=(input, f"C = {C}"),
+            weight=(weight, f"C/groups = {per_group}, groups = {groups}"),
+            needed=f"C = {per_group} · {groups} = {per_group * groups}, got {C}",
+        )
+    if prod((*input[-dims:], *weight[:1], *weight[2:])) == 0:
+        raise error(op, "only the batch and the input channels may be empty", input=input, weight=weight)
+
+
+def check_transpose(op: str, input: Ints, weight: Ints, groups: int, dims: int) -> None:
+    """Raise unless sizes (N, C, *I) or (C, *I) and (C, O/G, *K) belong together."""
+    _check_ranks(op, input, weight, dims, "(N, C, *I) or (C, *I)", "(C, O/groups, *K)")
+    _check_groups(op, groups, weight, "C")
+    C = input[-dims - 1]
+    if weight[0] != C:
+        last = len(input) == dims + 2 and input[-1] == weight[0]
+        raise error(
+            op,
+            "input and weight disagree about channels",
+            "channels last? `input.movedim(-1, 1)`" if last else None,
+            input=(input, f"C = {C}"),
+            weight=(weight, f"C = {weight[0]}, O/groups = {weight[1]}"),
+            needed=f"C = {weight[0]}, got {C}",
+        )
+    if prod((*input[-dims - 1 :], *weight)) == 0:
+        raise error(op, "only the batch may be empty", input=input, weight=weight)
+
+
+def check_bias(op: str, bias: Tensor | None, O: int) -> None:
+    """Raise unless the bias, if there is one, has size (O,)."""
+    if bias is not None and bias.shape != (O,):
+        raise error(op, "the bias has one number for each output channel", bias=bias.shape, needed=(O,))
+
+
+def check_grad_output(op: str, grad_output: Ints, output: Ints, geometry: ConvGeometry, equation: str) -> None:
+    """Raise unless grad_output has the size of what this geometry puts out; `equation` says how that comes about."""
+    if grad_output != output:
+        raise error(
+            op,
+            "grad_output has a size that this geometry cannot put out",
+            grad_output=tuple(grad_output),
+            needed=(output, equation),
+            kernel=geometry.kernel,
+            stride=geometry.stride,
+            padding=geometry.padding,
+            dilation=geometry.dilation,
+        )
+
+
+def arranged(result: Tensor, *known: Tensor) -> Tensor:
+    """`result` (N, C, *I) in the memory format that the framework would choose: channels last if a known operand is.
+
+    In 1-d it looks at the weight alone (the last of `known`), and its plain 3-d kernels on a CPU, those of float64
+    and complex numbers, only write contiguous results.
+    """
+    dims = result.dim() - 2
+    if dims == 1:
+        last = _is_channels_last(known[-1].unsqueeze(2))
+        return arranged(result.unsqueeze(2), known[-1].unsqueeze(2)).squeeze(2) if last else result.contiguous()
+    plain = dims == 3 and result.device.type == "cpu" and (result.is_complex() or result.dtype == torch.float64)
+    last = not plain and any(map(_is_channels_last, known))
+    return result.contiguous(memory_format=_CHANNELS_LAST[dims + 2] if last else torch.contiguous_format)
+
+
+def _is_channels_last(tensor: Tensor) -> bool:
+    """Whether strides grow from C over the last axis up to N, by the framework's own rules for axes of one or none."""
+    axes = (1, *range(tensor.dim() - 1, 1, -1), 0)
+    least = 0
+    for axis in axes:
+        size, stride = tensor.shape[axis], tensor.stride(axis)
+        if size == 0 or stride < max(least, axis == 1) or (axis == 0 and least == tensor.stride(1)):
+            return False
+        least = stride * max(size, 1)
+    return True
+
+
+def _check_ranks(op: str, input: Ints, weight: Ints, dims: int, input_form: str, weight_form: str) -> None:
+    if len(input) not in (dims + 1, dims + 2):
+        hint = "one channel? `input.unsqueeze(0)`" if len(input) == dims else None
+        raise error(op, f"input must be {input_form}", hint, input=(input, f"{len(input)} axes"), weight=weight)
+    if len(weight) != dims + 2:
+        raise error(op, f"weight must be {weight_form}", input=input, weight=(weight, f"{len(weight)} axes"))
+
+
+def _check_groups(op: str, groups: int, weight: Ints, axis: str) -> None:
+    if not isinstance(groups, int) or groups < 1:
+        raise error(op, "groups must be a positive int", groups=groups)
+    if weight[0] % groups:
+        raise error(op, f"groups do not divide {axis}", weight=(weight, f"{axis} = {weight[0]}"), groups=groups)

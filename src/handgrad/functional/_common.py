@@ -1,0 +1,92 @@
+"""What the functions of this folder share: their three dimensions, batches of one, the bias, memory formats."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Sequence
+from functools import wraps
+from operator import index
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+
+from .._errors import error
+from .._geometry import Ints
+from .._operands import arranged
+
+Size = int | Sequence[int]
+Crop = int | Sequence[int] | Sequence[tuple[int, int]]
+Padding = str | Crop
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Gradients(NamedTuple):
+    """What a `_backward` returns: the gradient of each operand, None where it was not asked for."""
+
+    input: Tensor | None
+    weight: Tensor | None
+    bias: Tensor | None
+
+
+def in_1d_2d_3d(
+    function: Callable[Concatenate[int, P], R],
+) -> tuple[Callable[P, R], Callable[P, R], Callable[P, R]]:
+    """Three functions from one whose first argument is the number of dimensions, each run under `no_grad`.
+
+    `_conv_nd_weight` becomes `conv1d_weight` and so on; `{n}` in its docstring becomes the number.
+    """
+
+    def fixed(dims: int) -> Callable[P, R]:
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            with torch.no_grad():
+                return function(dims, *args, **kwargs)
+
+        call.__name__ = call.__qualname__ = function.__name__.lstrip("_").replace("_nd", f"{dims}d")
+        call.__doc__ = (function.__doc__ or "").replace("{n}", str(dims))
+        del call.__wrapped__  # its signature has one argument more
+        signature = inspect.signature(function)
+        call.__signature__ = signature.replace(parameters=[*signature.parameters.values()][1:])  # type: ignore[attr-defined]
+        return call
+
+    return fixed(1), fixed(2), fixed(3)
+
+
+def as_size(op: str, name: str, size: Sequence[int]) -> Ints:
+    """A size as a tuple of ints; raise where it is no such thing."""
+    try:
+        return tuple(index(entry) for entry in size)
+    except TypeError:
+        raise error(op, f"{name} must be a sequence of ints", **{name: size}) from None
+
+
+def batched(tensor: Tensor, dims: int) -> Tensor:
+    """(C, *I) → (1, C, *I); a batch stays as it is."""
+    return tensor if tensor.dim() == dims + 2 else tensor.unsqueeze(0)
+
+
+def finished(result: Tensor, size: Ints, *known: Tensor) -> Tensor:
+    """(N, C, *I) → `size`, which may have no batch, in the memory format that follows from the known operands."""
+    result = arranged(result, *(batched(operand, result.dim() - 2) for operand in known))
+    return result if result.dim() == len(size) else result.squeeze(0)
+
+
+def add_bias(y: Tensor, bias: Tensor | None) -> Tensor:
+    """y (N, O, *L) + bias (O,), in y's own memory."""
+    return y if bias is None else y.add_(bias.view(-1, *[1] * (y.dim() - 2)))  # (O,) → (O, 1, …)
+
+
+def sum_to_bias(op: str, grad_output: Tensor, dims: int) -> Tensor:
+    """(N, O, *L) or (O, *L) → (O,): the bias met every output position of its channel once."""
+    if grad_output.dim() not in (dims + 1, dims + 2):
+        raise error(op, "grad_output must be (N, O, *L) or (O, *L)", grad_output=grad_output.shape)
+    return grad_output.sum([axis for axis in range(grad_output.dim()) if axis != grad_output.dim() - dims - 1])
+
+
+def check_needs(op: str, needs: Collection[str]) -> None:
+    """Raise unless `needs` is a collection of names of operands."""
+    if isinstance(needs, str) or not set(needs) <= set(Gradients._fields):
+        raise error(op, "needs must be a collection of 'input', 'weight' and 'bias'", needs=repr(needs))
