@@ -7,6 +7,7 @@
 torch.Size([4, 3, 3, 3])
 """
 
+from ._config import show_config
 from ._errors import HandgradError, HandgradWarning
 from .functional import (
     Gradients,
@@ -85,6 +86,7 @@ __all__ = [
     "fold1d",
     "fold2d",
     "fold3d",
+    "show_config",
     "unfold1d",
     "unfold2d",
     "unfold3d",

@@ -1,0 +1,36 @@
+# Two commands do everything from a fresh clone: `make train` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: train test smoke lint types docs check clean
+
+train: .venv/ready            ## train on real digits: progress bar, table, pictures
+	$(BIN)/handgrad train
+
+test: .venv/ready             ## every test, on every core, one thread each
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+
+smoke: .venv/ready            ## the five-second suite
+	$(BIN)/pytest -q -m smoke
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+docs: .venv/ready             ## the site, into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+check: lint types docs test   ## what the continuous integration runs
+
+# The environment: exactly the pinned packages, and this checkout in place.
+.venv/ready: requirements-dev.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+clean:
+	rm -rf .venv site .pytest_cache .mypy_cache .ruff_cache .hypothesis
