@@ -135,8 +135,15 @@ def transpose_geometry(
 
 
 def frozen(value: object) -> object:
-    """Sequences as tuples, all the way down, so that an argument can be a key."""
-    return tuple(map(frozen, value)) if isinstance(value, (list, tuple)) else value
+    """Every integer as an int and whatever can be iterated as a tuple, all the way down, so that it can be a key."""
+    if isinstance(value, str):
+        return value
+    for convert in (index, lambda entries: tuple(map(frozen, entries))):
+        try:
+            return convert(value)  # type: ignore[operator]
+        except TypeError:
+            continue
+    return value
 
 
 def per_dim(op: str, name: str, value: object, dims: int, least: int) -> Ints:

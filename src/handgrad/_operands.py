@@ -6,6 +6,8 @@ Everything here reads shapes, dtypes, devices and strides, never values.
 from __future__ import annotations
 
 from math import prod
+from operator import index
+from typing import SupportsIndex
 
 import torch
 from torch import Tensor
@@ -129,7 +131,7 @@ def _check_ranks(op: str, input: Ints, weight: Ints, dims: int, input_form: str,
 
 
 def _check_groups(op: str, groups: int, weight: Ints, axis: str) -> None:
-    if not isinstance(groups, int) or groups < 1:
+    if not isinstance(groups, SupportsIndex) or index(groups) < 1:
         raise error(op, "groups must be a positive int", groups=groups)
     if weight[0] % groups:
         raise error(op, f"groups do not divide {axis}", weight=(weight, f"{axis} = {weight[0]}"), groups=groups)

@@ -247,7 +247,9 @@ def _settle(
 ) -> tuple[ConvGeometry, Ints]:
     """The geometry and the output's size from the operands' sizes, all of it checked."""
     check_conv(op, input, weight, groups, dims)
-    geometry = conv_geometry(op, input[-dims:], weight[2:], frozen(stride), frozen(padding), frozen(dilation), groups)
+    geometry = conv_geometry(
+        op, input[-dims:], weight[2:], frozen(stride), frozen(padding), frozen(dilation), int(groups)
+    )
     check_mode(op, padding_mode, geometry)
     O = weight[0] if weight[1] else 0  # as in PyTorch: without input channels there are no output channels
     return geometry, (*input[: -dims - 1], O, *geometry.output)

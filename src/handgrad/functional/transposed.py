@@ -244,7 +244,7 @@ def _settle(
         frozen(padding),
         frozen(output_padding),
         frozen(dilation),
-        groups,
+        int(groups),
     )
     return geometry, (*input[: -dims - 1], weight[1] * groups, *geometry.input)
 
