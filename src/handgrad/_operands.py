@@ -95,19 +95,26 @@ def check_grad_output(op: str, grad_output: Ints, output: Ints, geometry: ConvGe
         )
 
 
-def arranged(result: Tensor, *known: Tensor) -> Tensor:
-    """`result` (N, C, *I) in the memory format that the framework would choose: channels last if a known operand is.
+def arranged(result: Tensor, input: Tensor | None, weight: Tensor | None, gradient: bool = False) -> Tensor:
+    """`result` (N, C, *I) laid out as the framework would: channels last if a known operand is, else contiguous.
 
-    In 1-d it looks at the weight alone (the last of `known`), and its plain 3-d kernels on a CPU, those of float64
-    and complex numbers, only write contiguous results.
+    But in 1-d it looks at the weight alone, and its gradients of complex numbers and its plain 3-d kernels on a CPU,
+    those of double precision, only write contiguous results.
     """
     dims = result.dim() - 2
-    if dims == 1:
-        last = _is_channels_last(known[-1].unsqueeze(2))
-        return arranged(result.unsqueeze(2), known[-1].unsqueeze(2)).squeeze(2) if last else result.contiguous()
-    plain = dims == 3 and result.device.type == "cpu" and (result.is_complex() or result.dtype == torch.float64)
-    last = not plain and any(map(_is_channels_last, known))
-    return result.contiguous(memory_format=_CHANNELS_LAST[dims + 2] if last else torch.contiguous_format)
+    plain = dims == 3 and result.device.type == "cpu" and result.dtype in (torch.float64, torch.complex128)
+    known = [] if plain or (gradient and result.is_complex()) else [weight] if dims == 1 else [input, weight]
+    last = any(_is_channels_last(_image(operand)) for operand in known if operand is not None)
+    image = _image(result)
+    # The framework's strides for axes of one as well: from them it tells the format of what comes next.
+    laid = torch.empty_like(image, memory_format=_CHANNELS_LAST[image.dim()] if last else torch.contiguous_format)
+    image = image if image.stride() == laid.stride() else laid.copy_(image)
+    return image.squeeze(2) if dims == 1 else image
+
+
+def _image(tensor: Tensor) -> Tensor:
+    """(N, C, I) → (N, C, 1, I), as the framework computes in 1-d; others stay as they are."""
+    return tensor.unsqueeze(2) if tensor.dim() == 3 else tensor
 
 
 def _is_channels_last(tensor: Tensor) -> bool:

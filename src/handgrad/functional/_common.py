@@ -68,9 +68,10 @@ def batched(tensor: Tensor, dims: int) -> Tensor:
     return tensor if tensor.dim() == dims + 2 else tensor.unsqueeze(0)
 
 
-def finished(result: Tensor, size: Ints, *known: Tensor) -> Tensor:
+def finished(result: Tensor, size: Ints, input: Tensor | None, weight: Tensor | None, gradient: bool = False) -> Tensor:
     """(N, C, *I) → `size`, which may have no batch, in the memory format that follows from the known operands."""
-    result = arranged(result, *(batched(operand, result.dim() - 2) for operand in known))
+    known = None if input is None else batched(input, result.dim() - 2)
+    result = arranged(result, known, weight, gradient)
     return result if result.dim() == len(size) else result.squeeze(0)
 
 

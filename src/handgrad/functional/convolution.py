@@ -119,7 +119,7 @@ def _conv_nd_input(
     input_size = as_size(op, "input_size", input_size)
     geometry, size = _settle(op, dims, input_size, weight.shape, stride, padding, dilation, groups, padding_mode)
     check_grad_output(op, grad_output.shape, size, geometry, _L)
-    return _dx(input_size, weight, grad_output, geometry, padding_mode, weight)
+    return _dx(input_size, weight, grad_output, geometry, padding_mode)
 
 
 def _conv_nd_weight(
@@ -154,7 +154,7 @@ def _conv_nd_weight(
     weight_size = as_size(op, "weight_size", weight_size)
     geometry, size = _settle(op, dims, input.shape, weight_size, stride, padding, dilation, groups, padding_mode)
     check_grad_output(op, grad_output.shape, size, geometry, _L)
-    return _dw(input, weight_size, grad_output, geometry, padding_mode, input)
+    return _dw(input, weight_size, grad_output, geometry, padding_mode)
 
 
 def _conv_nd_bias(dims: int, grad_output: Tensor) -> Tensor:
@@ -208,30 +208,34 @@ def _conv_nd_backward(
     check_grad_output(op, grad_output.shape, size, geometry, _L)
     dx = dw = db = None
     if "input" in needs:
-        dx = _dx(input.shape, weight, grad_output, geometry, padding_mode, input, weight)
+        dx = _dx(input.shape, weight, grad_output, geometry, padding_mode, input)
     if "weight" in needs:
-        dw = _dw(input, weight.shape, grad_output, geometry, padding_mode, input, weight)
+        dw = _dw(input, weight.shape, grad_output, geometry, padding_mode, weight)
     if "bias" in needs:
         # without input channels the output has none, but the bias still has its O
         db = sum_to_bias(op, grad_output, dims) if weight.shape[1] else weight.new_zeros(weight.shape[0])
     return Gradients(dx, dw, db)
 
 
-def _dx(size: Ints, w: Tensor, dy: Tensor, geometry: ConvGeometry, padding_mode: str, *known: Tensor) -> Tensor:
-    """w (O, C/G, *K), dy ([N,] O, *L) → dx of `size`, laid out after the `known` operands."""
+def _dx(
+    size: Ints, w: Tensor, dy: Tensor, geometry: ConvGeometry, padding_mode: str, x: Tensor | None = None
+) -> Tensor:
+    """w (O, C/G, *K), dy ([N,] O, *L) → dx of `size`; x only tells the memory format."""
     if w.numel() == 0:
         return w.new_zeros(size)
     dx = algorithm.conv_input(w.conj(), batched(dy, geometry.dims), padded(geometry, padding_mode))
-    return finished(pad_input(dx, geometry, padding_mode), size, *known)
+    return finished(pad_input(dx, geometry, padding_mode), size, x, w, gradient=True)
 
 
-def _dw(x: Tensor, size: Ints, dy: Tensor, geometry: ConvGeometry, padding_mode: str, *known: Tensor) -> Tensor:
-    """x ([N,] C, *I), dy ([N,] O, *L) → dw of `size`, laid out after the `known` operands."""
+def _dw(
+    x: Tensor, size: Ints, dy: Tensor, geometry: ConvGeometry, padding_mode: str, w: Tensor | None = None
+) -> Tensor:
+    """x ([N,] C, *I), dy ([N,] O, *L) → dw of `size`; w only tells the memory format."""
     if 0 in size:
         return x.new_zeros(size)
     x = pad(batched(x, geometry.dims), geometry, padding_mode)
     dw = algorithm.conv_weight(x.conj(), batched(dy, geometry.dims), padded(geometry, padding_mode))
-    return finished(dw, size, *known)
+    return finished(dw, size, x, w, gradient=True)
 
 
 def _settle(

@@ -118,7 +118,7 @@ def _conv_transpose_nd_input(
     input_size = as_size(op, "input_size", input_size)
     geometry, size = _settle(op, dims, input_size, weight.shape, stride, padding, output_padding, groups, dilation)
     check_grad_output(op, grad_output.shape, size, geometry, _L)
-    return _dx(input_size, weight, grad_output, geometry, weight)
+    return _dx(input_size, weight, grad_output, geometry)
 
 
 def _conv_transpose_nd_weight(
@@ -153,7 +153,7 @@ def _conv_transpose_nd_weight(
     weight_size = as_size(op, "weight_size", weight_size)
     geometry, size = _settle(op, dims, input.shape, weight_size, stride, padding, output_padding, groups, dilation)
     check_grad_output(op, grad_output.shape, size, geometry, _L)
-    return _dw(input, weight_size, grad_output, geometry, input)
+    return _dw(input, weight_size, grad_output, geometry)
 
 
 def _conv_transpose_nd_bias(dims: int, grad_output: Tensor) -> Tensor:
@@ -206,21 +206,21 @@ def _conv_transpose_nd_backward(
     geometry, size = _settle(op, dims, input.shape, weight.shape, stride, padding, output_padding, groups, dilation)
     check_grad_output(op, grad_output.shape, size, geometry, _L)
     return Gradients(
-        _dx(input.shape, weight, grad_output, geometry, input, weight) if "input" in needs else None,
-        _dw(input, weight.shape, grad_output, geometry, input, weight) if "weight" in needs else None,
+        _dx(input.shape, weight, grad_output, geometry, input) if "input" in needs else None,
+        _dw(input, weight.shape, grad_output, geometry, weight) if "weight" in needs else None,
         sum_to_bias(op, grad_output, dims) if "bias" in needs else None,
     )
 
 
-def _dx(size: Ints, w: Tensor, dy: Tensor, geometry: ConvGeometry, *known: Tensor) -> Tensor:
-    """w (C, O/G, *K), dy ([N,] O, *L) → dx of `size`, laid out after the `known` operands."""
-    return finished(algorithm.conv(batched(dy, geometry.dims), w.conj(), geometry), size, *known)
+def _dx(size: Ints, w: Tensor, dy: Tensor, geometry: ConvGeometry, x: Tensor | None = None) -> Tensor:
+    """w (C, O/G, *K), dy ([N,] O, *L) → dx of `size`; x only tells the memory format."""
+    return finished(algorithm.conv(batched(dy, geometry.dims), w.conj(), geometry), size, x, w, gradient=True)
 
 
-def _dw(x: Tensor, size: Ints, dy: Tensor, geometry: ConvGeometry, *known: Tensor) -> Tensor:
-    """x ([N,] C, *I), dy ([N,] O, *L) → dw of `size`, laid out after the `known` operands."""
+def _dw(x: Tensor, size: Ints, dy: Tensor, geometry: ConvGeometry, w: Tensor | None = None) -> Tensor:
+    """x ([N,] C, *I), dy ([N,] O, *L) → dw of `size`; w only tells the memory format."""
     dw = algorithm.conv_weight(batched(dy, geometry.dims), batched(x, geometry.dims).conj(), geometry)
-    return finished(dw, size, *known)
+    return finished(dw, size, x, w, gradient=True)
 
 
 def _settle(
