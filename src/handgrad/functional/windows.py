@@ -56,10 +56,10 @@ def _unfold_nd(
         raise error(op, "only the batch may be empty", input=input.shape)
     kernel = per_dim(op, "kernel_size", frozen(kernel_size), dims, 1)
     geometry = conv_geometry(op, input.shape[-dims:], kernel, frozen(stride), frozen(padding), frozen(dilation), 1)
-    cols = reference.windows(batched(input, dims), geometry)
+    seen = reference.windows(batched(input, dims), geometry)
+    cols = input.new_empty(seen.shape).copy_(seen)  # a copy also where the windows are the image itself
     # (N, C, *K, *L) → (N, C·K, L)
-    shape = (input.shape[-dims - 1] * prod(kernel), prod(geometry.output))
-    return cols.reshape(*input.shape[: -dims - 1], *shape)
+    return cols.view(*input.shape[: -dims - 1], input.shape[-dims - 1] * prod(kernel), prod(geometry.output))
 
 
 def _fold_nd(
