@@ -1,0 +1,87 @@
+"""Layers made of layers: by the chain rule, the children's backward passes run in reverse."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .._errors import error
+from ._layer import Backward, Layer
+
+
+class Identity(Layer, nn.Identity):
+    """The input itself, of any shape."""
+
+    # y = x          dx = dy
+
+    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+        return input, lambda grad_output: grad_output
+
+
+class Sequential(Layer, nn.Sequential):
+    """One layer after the other; built, indexed, sliced, added and multiplied as `torch.nn.Sequential`.
+
+    Raises `HandgradError` for a child that is no `Layer`, by its name.
+    """
+
+    # y = f_n(… f_1(x))          dx = f_1′(… f_n′(dy)),   f′ standing for a backward pass
+
+    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+        output, backwards = input, list[Backward]()
+        for name, child in self._modules.items():
+            output, child_backward = _layer(self, name, child)(output)
+            backwards.append(child_backward)
+
+        def backward(grad_output: Tensor) -> Tensor:
+            for child_backward in reversed(backwards):
+                grad_output = child_backward(grad_output)
+            return grad_output
+
+        return output, backward
+
+    def __add__(self, other: nn.Sequential) -> Sequential:
+        return Sequential(*super().__add__(other))  # torch.nn's own returns its own class, which cannot run layers
+
+    def __mul__(self, other: int) -> Sequential:
+        return Sequential(*super().__mul__(other))
+
+
+class PlainResidual(nn.Module):
+    """The sum body(x) + shortcut(x), or body(x) + x, as an ordinary module: what `to_torch` makes of a `Residual`."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module | None = None) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The sum."""
+        output: Tensor = self.body(input) + (input if self.shortcut is None else self.shortcut(input))
+        return output
+
+
+class Residual(Layer, PlainResidual):
+    """A body and a way around it: body(x) + shortcut(x), or body(x) + x without a shortcut.
+
+    Raises `HandgradError` if the two disagree about the shape or if one of them is no `Layer`.
+    """
+
+    # y = f(x) + s(x)          dx = f′(dy) + s′(dy).   He, Zhang, Ren, Sun, 2015
+
+    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+        output, body = _layer(self, "body", self.body)(input)
+        around, shortcut = _layer(self, "shortcut", Identity() if self.shortcut is None else self.shortcut)(input)
+        if output.shape != around.shape:  # the sum would broadcast
+            shapes = {"input": input.shape, "body": output.shape, "shortcut": around.shape}
+            raise error("Residual", "body and shortcut disagree about the shape", **shapes)
+
+        def backward(grad_output: Tensor) -> Tensor:
+            return body(grad_output) + shortcut(grad_output)
+
+        return output + around, backward
+
+
+def _layer(parent: Layer, name: str, child: nn.Module | None) -> Layer:
+    if not isinstance(child, Layer):
+        hint = "`hg.layers.from_torch` turns modules of torch.nn into layers"
+        raise error(type(parent).__name__, f"child {name} is no layer of handgrad", hint, child=type(child).__name__)
+    return child

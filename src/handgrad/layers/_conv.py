@@ -1,0 +1,74 @@
+"""Convolutions and transposed convolutions, once for every dimension: `hg.functional` has the arithmetic.
+
+The settings are those of the same modules of `torch.nn`; a transposed convolution has no `output_size` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+from torch import Tensor, nn
+
+from .. import functional as F
+from ._layer import Backward, Layer
+
+
+class _ConvNd(Layer):
+    # y = B(x, w, ·) + b          dx = B(·, w, dy),   dw = B(x, ·, dy),   db = Σ dy.   B: see `handgrad._algorithms`
+
+    _conv: ClassVar[Callable[..., Tensor]]
+    _conv_backward: ClassVar[Callable[..., F.Gradients]]
+    _settings: ClassVar[tuple[str, ...]] = ("stride", "padding", "dilation", "groups", "padding_mode")
+
+    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+        settings: dict[str, Any] = {name: getattr(self, name) for name in self._settings}
+        weight = self.weight
+        needs = ("input", "weight") if self.bias is None else ("input", "weight", "bias")
+
+        def backward(grad_output: Tensor) -> Tensor:
+            grads = self._conv_backward(grad_output, input, weight, **settings, needs=needs)
+            self.accumulate_grad(weight=grads.weight, bias=grads.bias)
+            return cast("Tensor", grads.input)
+
+        return self._conv(input, weight, self.bias, **settings), backward
+
+
+class Conv1d(_ConvNd, nn.Conv1d):
+    """Convolution of (N, C, L) or (C, L); the errors of `hg.conv1d`."""
+
+    _conv, _conv_backward = staticmethod(F.conv1d), staticmethod(F.conv1d_backward)
+
+
+class Conv2d(_ConvNd, nn.Conv2d):
+    """Convolution of (N, C, H, W) or (C, H, W); the errors of `hg.conv2d`."""
+
+    _conv, _conv_backward = staticmethod(F.conv2d), staticmethod(F.conv2d_backward)
+
+
+class Conv3d(_ConvNd, nn.Conv3d):
+    """Convolution of (N, C, D, H, W) or (C, D, H, W); the errors of `hg.conv3d`."""
+
+    _conv, _conv_backward = staticmethod(F.conv3d), staticmethod(F.conv3d_backward)
+
+
+class _ConvTransposeNd(_ConvNd):
+    _settings = ("stride", "padding", "output_padding", "groups", "dilation")
+
+
+class ConvTranspose1d(_ConvTransposeNd, nn.ConvTranspose1d):
+    """Transposed convolution of (N, C, L) or (C, L); the errors of `hg.conv_transpose1d`."""
+
+    _conv, _conv_backward = staticmethod(F.conv_transpose1d), staticmethod(F.conv_transpose1d_backward)
+
+
+class ConvTranspose2d(_ConvTransposeNd, nn.ConvTranspose2d):
+    """Transposed convolution of (N, C, H, W) or (C, H, W); the errors of `hg.conv_transpose2d`."""
+
+    _conv, _conv_backward = staticmethod(F.conv_transpose2d), staticmethod(F.conv_transpose2d_backward)
+
+
+class ConvTranspose3d(_ConvTransposeNd, nn.ConvTranspose3d):
+    """Transposed convolution of (N, C, D, H, W) or (C, D, H, W); the errors of `hg.conv_transpose3d`."""
+
+    _conv, _conv_backward = staticmethod(F.conv_transpose3d), staticmethod(F.conv_transpose3d_backward)

@@ -1,0 +1,154 @@
+"""Batch, group and layer normalization: one standardization, over different axes, then a scale and a shift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from .._errors import error
+from ._layer import Backward, Layer
+
+
+def _standardize(input: Tensor, axes: list[int], eps: float) -> tuple[Tensor, Backward, Tensor, Tensor]:
+    """x̂ with mean 0 and variance 1 over the axes, its backward pass, and μ and σ² (biased, axes kept with size 1)."""
+    # x̂ = r (x − μ),  r = 1/√(σ² + ε)          dx = r (dx̂ − mean(dx̂) − x̂ · mean(dx̂ x̂))
+    # The two means are there because μ and r depend on x.   Ioffe, Szegedy, 2015, section 3
+    mean = input.mean(axes, keepdim=True)
+    centred = input - mean  # before it is squared, or the variance of numbers far from 0 would cancel
+    variance = centred.square().mean(axes, keepdim=True)
+    rate = (variance + eps).rsqrt()
+    output = centred * rate
+
+    def backward(grad: Tensor) -> Tensor:
+        along = (grad * output).mean(axes, keepdim=True)
+        return rate * (grad - grad.mean(axes, keepdim=True) - output * along)
+
+    return output, backward, mean, variance
+
+
+class _Norm(Layer):
+    eps: float
+    weight: nn.Parameter | None
+    bias: nn.Parameter | None
+
+    # y = γ x̂ + β          dx̂ = γ dy,   dγ = Σ dy x̂,   dβ = Σ dy,   over the axes that γ and β do not have
+
+    def _affine(self, standard: Tensor, upstream: Backward, shape: Sequence[int]) -> tuple[Tensor, Backward]:
+        """γ x̂ + β with γ and β laid out as `shape`, and its backward pass, which ends in x̂'s, `upstream`."""
+        weight, bias = self.weight, self.bias
+        output = standard if weight is None else standard * weight.view(shape)
+
+        def backward(grad_output: Tensor) -> Tensor:
+            if weight is None:
+                return upstream(grad_output)
+            gradients = {"weight": grad_output * standard, "bias": grad_output}
+            self.accumulate_grad(**{name: g.sum_to_size(shape).view_as(weight) for name, g in gradients.items()})
+            return upstream(grad_output * weight.view(shape))
+
+        return output if bias is None else output + bias.view(shape), backward
+
+
+class _BatchNormNd(_Norm):
+    num_features: int
+    momentum: float | None
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+    _ranks: ClassVar[tuple[int, ...]]
+
+    # μ and σ² are a channel's, over the batch and all positions; in evaluation its running estimates, two constants
+
+    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+        _check_channels(self, input, self._ranks, self.num_features)
+        shape = _by_channel(input)
+        if self.training or self.running_mean is None or self.running_var is None:
+            standard, upstream = self._by_batch(input)
+        else:
+            rate = (self.running_var + self.eps).rsqrt().view(shape)
+            standard, upstream = (input - self.running_mean.view(shape)) * rate, lambda grad: grad * rate
+        return self._affine(standard, upstream, shape)
+
+    def _by_batch(self, input: Tensor) -> tuple[Tensor, Backward]:
+        count = input.numel() // self.num_features
+        if self.training and count == 1:
+            raise error(type(self).__name__, "training needs more than 1 value a channel", input=input.shape)
+        axes = [axis for axis in range(input.ndim) if axis != 1]
+        standard, upstream, mean, variance = _standardize(input, axes, self.eps)
+        if self.training:
+            self._track(mean.flatten(), variance.flatten(), count)
+        return standard, upstream
+
+    def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Move the running estimates towards the batch's; without a momentum they are the mean over all batches."""
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked += 1
+        if count:
+            step = self.momentum if self.momentum is not None else 1 / int(self.num_batches_tracked)
+            self.running_mean.lerp_(mean, step)
+            self.running_var.lerp_(variance * (count / (count - 1)), step)  # unbiased, as an estimate should be
+
+
+class BatchNorm1d(_BatchNormNd, nn.BatchNorm1d):
+    """Each channel of (N, C[, L]) standardized; raises `HandgradError` for another shape or 1 value a channel."""
+
+    _ranks = (2, 3)
+
+
+class BatchNorm2d(_BatchNormNd, nn.BatchNorm2d):
+    """Each channel of (N, C, H, W) standardized; raises `HandgradError` for another shape or 1 value a channel."""
+
+    _ranks = (4,)
+
+
+class BatchNorm3d(_BatchNormNd, nn.BatchNorm3d):
+    """Each channel of (N, C, D, H, W) standardized; raises `HandgradError` for another shape or 1 value a channel."""
+
+    _ranks = (5,)
+
+
+class GroupNorm(_Norm, nn.GroupNorm):
+    """Each sample's groups of channels of (N, C, …) standardized; raises `HandgradError` for another C."""
+
+    # μ and σ² are a sample's and a group's, over its channels and all positions.   Wu, He, 2018
+
+    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+        _check_channels(self, input, None, self.num_channels)
+        split = self.num_groups, self.num_channels // self.num_groups
+        groups = input.unflatten(1, split)  # (N, C, …) = (N, G, C/G, …)
+        standard, upstream, *_ = _standardize(groups, [*range(2, groups.ndim)], self.eps)
+
+        def ungrouped(grad: Tensor) -> Tensor:
+            return upstream(grad.unflatten(1, split)).flatten(1, 2)  # (N, C, …) = (N, G, C/G, …) and back
+
+        return self._affine(standard.flatten(1, 2), ungrouped, _by_channel(input))
+
+
+class LayerNorm(_Norm, nn.LayerNorm):
+    """The last axes, `normalized_shape`, standardized; raises `HandgradError` if they differ."""
+
+    # μ and σ² are over the last axes, of everything before them.   Ba, Kiros, Hinton, 2016
+
+    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+        shape = self.normalized_shape
+        if input.shape[-len(shape) :] != shape:
+            raise error("LayerNorm", "the input's last axes are not normalized_shape", input=input.shape, needed=shape)
+        standard, upstream, *_ = _standardize(input, [*range(-len(shape), 0)], self.eps)
+        return self._affine(standard, upstream, shape)
+
+
+def _by_channel(input: Tensor) -> tuple[int, ...]:
+    """The shape (1, C, 1, …) in which a number for each channel meets the input."""
+    return (1, input.shape[1], *[1] * (input.ndim - 2))
+
+
+def _check_channels(layer: Layer, input: Tensor, ranks: tuple[int, ...] | None, channels: int) -> None:
+    """(N, C, …) with one of these ranks (None: any) and so many channels."""
+    rank = input.ndim >= 2 if ranks is None else input.ndim in ranks
+    if not rank or input.shape[1] != channels:
+        needed = "(N, C, …)" if ranks is None else " or ".join(f"{rank} axes" for rank in ranks)
+        raise error(
+            type(layer).__name__, "the input does not fit", input=input.shape, needed=(needed, f"C = {channels}")
+        )
