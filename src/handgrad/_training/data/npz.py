@@ -1,0 +1,42 @@
+"""NumPy archives: Keras' `mnist.npz` and the like, and MedMNIST's."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from handgrad._errors import HandgradError
+
+from .checks import Array, Part
+
+KEYS = (
+    ("x_train", "y_train", "x_test", "y_test"),  # Keras
+    ("train_images", "train_labels", "test_images", "test_labels"),  # MedMNIST
+)
+
+
+def read(path: Path) -> list[Part]:
+    """Training images and labels, test images and labels, by the first of `KEYS` that the archive has whole.
+
+    Raises HandgradError, one line that names the file, for anything else. Pickled arrays are never loaded.
+    """
+    arrays = _arrays(path)
+    for keys in KEYS:
+        if set(keys) <= set(arrays):
+            return [Part(f"{path}: {key}", arrays[key]) for key in keys]
+    accepted = " or ".join(", ".join(keys) for keys in KEYS)
+    raise HandgradError(f"{path}: holds {', '.join(arrays) or 'no arrays'}; expected {accepted}")
+
+
+def _arrays(path: Path) -> dict[str, Array]:
+    try:
+        content = io.BytesIO(path.read_bytes())
+    except OSError as problem:
+        raise HandgradError(f"{path}: cannot be read: {problem.strerror}") from problem
+    try:
+        with np.load(content, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except Exception as problem:  # a damaged archive fails anywhere between zip, zlib and the header's parser
+        raise HandgradError(f"{path}: not a readable .npz archive: {problem}") from problem

@@ -1,0 +1,69 @@
+"""run.json: what a run is made of, for whoever reads it later and for the commands that use the network."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handgrad._errors import HandgradError
+
+from . import files
+from .images import Scaling
+
+FORMAT = 1
+
+
+def versions() -> dict[str, str]:
+    """Of everything that can change a bit of the result."""
+    packages = {name: version(name) for name in ("handgrad", "torch", "numpy", "safetensors")}
+    return {**packages, "python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The content of run.json. `shape` is (C, H, W); `classes` are the labels in the order of the outputs."""
+
+    seed: int
+    config: dict[str, Any]
+    data: str
+    fingerprint: str
+    shape: tuple[int, int, int]
+    classes: tuple[int, ...]
+    scaling: Scaling
+    parameters: int
+    format: int = FORMAT
+    threads: int = field(default_factory=torch.get_num_threads)
+    versions: dict[str, str] = field(default_factory=versions)
+    finished: bool = False
+    result: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """As JSON, in one step."""
+        files.write(path, json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+
+    @staticmethod
+    def read(path: Path) -> Facts:
+        """Back again. Raises HandgradError, one line that names the file, where it is damaged or of another format."""
+        try:
+            table = json.loads(path.read_text(encoding="utf-8"))
+            if table["format"] != FORMAT:
+                raise HandgradError(f"{path}: format {table['format']}; this handgrad reads format {FORMAT}")
+            return Facts(**table | {key: _restored(key, table[key]) for key in ("shape", "classes", "scaling")})
+        except HandgradError:
+            raise
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+            raise HandgradError(f"{path}: damaged: {problem!r}") from problem
+
+
+def _restored(key: str, value: Any) -> Any:
+    """What JSON has no type for."""
+    if key == "scaling":
+        return Scaling(**value | {key: tuple(value[key]) for key in ("mean", "std")})
+    return tuple(value)

@@ -1,0 +1,62 @@
+"""From stored pixels to what a network sees, and how a batch is shifted about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .data import Dataset
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What the training images said about pixels; a run keeps it, since every later image must be treated alike.
+
+    `low` and `high` are the stored values of no ink and full ink, `mean` and `std` belong to pixels scaled to 0..1, one
+    for each channel. `dark` tells whether the background, by the border's median, is in the lower half.
+    """
+
+    low: float
+    high: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    dark: bool
+
+    @staticmethod
+    def of(data: Dataset) -> Scaling:
+        """Measured on the training images."""
+        images, extent = data.train.images, data.high - data.low
+        mean, std = [], []
+        for channel in range(images.shape[1]):
+            pixels = images[:, channel].double()
+            mean.append((float(pixels.mean()) - data.low) / extent)
+            std.append(float(pixels.std(correction=0)) / extent or 1.0)  # a channel that is constant stays 0
+        border = border_of(images[:10_000].double())
+        dark = float(border.median()) - data.low < extent / 2
+        return Scaling(data.low, data.high, tuple(mean), tuple(std), dark)
+
+    def apply(self, images: Tensor, dtype: torch.dtype) -> Tensor:
+        """(N, C, H, W) as stored to the same shape, mean 0 and deviation 1 on the training images."""
+        unit = (images.to(torch.promote_types(dtype, torch.float32)) - self.low) / (self.high - self.low)
+        mean, std = (unit.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
+        return ((unit - mean) / std).to(dtype)
+
+
+def border_of(images: Tensor) -> Tensor:
+    """The outermost pixels of (…, H, W), in one row."""
+    sides = (images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1])
+    return torch.cat([side.flatten() for side in sides])
+
+
+def shift(images: Tensor, most: int) -> Tensor:
+    """Each image moved by up to `most` pixels along each axis, drawn from the global generator; edges are repeated."""
+    n, _, height, width = images.shape
+    padded = F.pad(images, (most,) * 4, mode="replicate")
+    device = images.device
+    rows = torch.randint(2 * most + 1, (n, 1), device=device) + torch.arange(height, device=device)  # (N, H)
+    columns = torch.randint(2 * most + 1, (n, 1), device=device) + torch.arange(width, device=device)  # (N, W)
+    sample = torch.arange(n, device=device)[:, None, None]
+    return padded[sample, :, rows[:, :, None], columns[:, None, :]].movedim(-1, 1)  # (N, H, W, C) -> (N, C, H, W)

@@ -1,0 +1,137 @@
+"""The training loop. Nothing in it calls autograd: each step runs the backward passes that the layers returned."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from handgrad import losses
+from handgrad._errors import HandgradError
+
+from . import metrics
+from .batches import batches
+from .evaluate import Result, evaluate
+from .images import shift
+from .run import Run
+from .session import Session
+
+
+class Reporter(Protocol):
+    """Who is told how it goes."""
+
+    def epoch_begins(self, session: Session) -> None:
+        """An epoch starts, or goes on at `session.progress.position`."""
+
+    def batch_done(self, session: Session) -> None:
+        """Another batch is in `session.progress`."""
+
+    def epoch_done(self, session: Session, line: Mapping[str, Any]) -> None:
+        """The line that metrics.jsonl got."""
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; everything up to here is saved."""
+
+
+class DivergedError(HandgradError):
+    """A loss is no longer finite."""
+
+    exit_code = 1
+
+
+@torch.no_grad()
+def fit(session: Session, place: Run, reporter: Reporter, stop: Callable[[], bool]) -> None:
+    """Train from wherever `session` is to its last epoch, saving after each and every `config.save_every` seconds.
+
+    `stop` is asked before every batch; when it says yes, the moment is saved and Interrupted is raised. Raises
+    DivergedError when a loss is infinite or NaN.
+    """
+
+    def check() -> None:
+        if stop():
+            session.save(place)
+            raise Interrupted(place.folder)
+
+    while session.progress.epoch < session.config.epochs:
+        start = time.monotonic()
+        reporter.epoch_begins(session)
+        _train_epoch(session, place, reporter, check)
+        line = _line(session, _test(session, check), time.monotonic() - start)
+        metrics.append(place.metrics, line)  # before the checkpoint: what is too much is cut off, what lacks is lost
+        session.progress.finish_epoch(line)
+        session.save(place)
+        reporter.epoch_done(session, line)
+
+
+def finish(session: Session, place: Run, result: Result) -> None:
+    """Write the end into run.json and leave the checkpoints of the last two epochs."""
+    place.tidy(finished=True)
+    figures = {"test_loss": result.loss, "test_accuracy": result.accuracy}
+    session.facts = dataclasses.replace(session.facts, finished=True, result=figures)
+    session.facts.write(place.facts)
+
+
+def test(session: Session) -> Result:
+    """The network as it is, on the held-out images."""
+    return _test(session, lambda: None)
+
+
+def _test(session: Session, check: Callable[[], None]) -> Result:
+    return evaluate(session.model, session.facts.scaling, session.data.test, session.dtype, check)
+
+
+def _train_epoch(session: Session, place: Run, reporter: Reporter, check: Callable[[], None]) -> None:
+    """The rest of the epoch, from `progress.position` on."""
+    progress, config = session.progress, session.config
+    saved = time.monotonic()
+    session.model.train()
+    order = batches(len(session.data.train), config.batch_size, config.seed, progress.epoch)
+    for indices in order[progress.position :]:
+        check()
+        if config.save_every is not None and time.monotonic() - saved >= config.save_every:
+            session.save(place)
+            saved = time.monotonic()
+        _step(session, indices.to(session.data.train.labels.device))
+        reporter.batch_done(session)
+
+
+def _step(session: Session, indices: Tensor) -> None:
+    """One batch: forward, loss, backward, update. The sums of the epoch grow by it."""
+    split, progress = session.data.train, session.progress
+    x = session.facts.scaling.apply(split.images[indices], session.dtype)
+    if session.config.augment_shift:
+        x = shift(x, session.config.augment_shift)
+    labels = split.labels[indices]
+    logits, backward = session.model(x)
+    loss, loss_backward = losses.cross_entropy(logits, labels)
+    if not math.isfinite(mean := float(loss)):
+        raise DivergedError(
+            f"epoch {progress.epoch + 1}, batch {progress.position + 1}: the loss is {mean}; a lower --lr helps"
+        )
+    session.optimizer.zero_grad()
+    backward(loss_backward())
+    session.optimizer.step()
+    session.scheduler.step()
+    progress.position += 1
+    progress.loss += mean * len(labels)
+    progress.correct += int((logits.argmax(1) == labels).sum())
+    progress.seen += len(labels)
+
+
+def _line(session: Session, result: Result, seconds: float) -> dict[str, Any]:
+    progress = session.progress
+    return {
+        "epoch": progress.epoch + 1,
+        "train_loss": progress.loss / progress.seen,
+        "train_accuracy": progress.correct / progress.seen,
+        "test_loss": result.loss,
+        "test_accuracy": result.accuracy,
+        "lr": session.scheduler.get_last_lr()[0],
+        "seconds": round(seconds, 3),
+    }

@@ -1,0 +1,90 @@
+"""Somebody's picture, whatever its size and mode, as the network's images are; and what was done to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+from torch.nn import functional as F
+
+from handgrad._errors import HandgradError
+
+from .facts import Facts
+from .images import border_of
+
+
+def read(path: Path, facts: Facts) -> tuple[Tensor, list[str]]:
+    """(1, C, H, W) in the range of the stored pixels, and a note for each step that changed something.
+
+    What is transparent becomes background; colours become grey if the network sees grey, and then light and dark are
+    exchanged if the picture's background (the median of its border) is light and that of the training images dark, or
+    the other way round. The picture is scaled without distortion and what is left filled with its background. Raises
+    HandgradError, naming the file, where it is no picture.
+    """
+    channels, height, width = facts.shape
+    if channels not in (1, 3):
+        raise HandgradError(f"{path}: the network takes images of {channels} channels, a picture has 1 or 3")
+    picture, notes = _in_mode(_opened(path), "L" if channels == 1 else "RGB")
+    x = _pixels(picture)
+    background = border_of(x).median()
+    if channels == 1 and (background < 0.5) != facts.scaling.dark:
+        x, background = 1 - x, 1 - background
+        notes.append("inverted")
+    if x.shape[2:] != (height, width):
+        notes.append(f"resized from {x.shape[3]}x{x.shape[2]} to {width}x{height}")
+        x = _fitted(x, height, width, float(background))
+    low, high = facts.scaling.low, facts.scaling.high
+    return low + x * (high - low), notes
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as picture:
+            upright = ImageOps.exif_transpose(picture)
+            upright.load()
+            return upright
+    except UnidentifiedImageError as problem:
+        raise HandgradError(f"{path}: not a picture in a format known here") from problem
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
+        raise HandgradError(f"{path}: cannot be read: {problem}") from problem
+
+
+def _in_mode(picture: Image.Image, mode: str) -> tuple[Image.Image, list[str]]:
+    """In grey (L) or colours (RGB), transparency laid over white, or over black where what is seen is light."""
+    notes = []
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        grey, alpha = (np.asarray(band, dtype=np.float64) for band in (picture.convert("L"), picture.getchannel("A")))
+        ground = "black" if (grey * alpha).sum() > 127 * alpha.sum() else "white"
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, ground), picture)
+        notes.append(f"laid over {ground}")
+    if picture.mode.startswith(("I", "F")):  # 16 or 32 bits: converting would cut them off instead of scaling
+        values = np.asarray(picture, dtype=np.float64)
+        picture = Image.fromarray(
+            (values * (255 / max(values.max(), 65535 if picture.mode.startswith("I") else 1))).astype("u1")
+        )
+        notes.append("scaled to 8 bits")
+    if picture.mode != mode:
+        notes.append("turned to grey" if mode == "L" else "turned to RGB")
+    return picture.convert(mode), notes
+
+
+def _pixels(picture: Image.Image) -> Tensor:
+    """(H, W) or (H, W, C) of 0..255 to (1, C, H, W) of 0..1."""
+    values = torch.from_numpy(np.array(picture, dtype=np.float32)) / 255
+    return values.view(*values.shape[:2], -1).movedim(-1, 0)[None]
+
+
+def _fitted(x: Tensor, height: int, width: int, background: float) -> Tensor:
+    """Padded to the shape's proportions and scaled to it: averaged when it shrinks, interpolated when it grows."""
+    needed_width = max(x.shape[3], round(x.shape[2] * width / height))
+    needed_height = max(x.shape[2], round(x.shape[3] * height / width))
+    left, top = (needed_width - x.shape[3]) // 2, (needed_height - x.shape[2]) // 2
+    sides = (left, needed_width - x.shape[3] - left, top, needed_height - x.shape[2] - top)
+    padded = F.pad(x, sides, value=background)
+    if needed_height >= height and needed_width >= width:
+        return F.interpolate(padded, (height, width), mode="area")
+    return F.interpolate(padded, (height, width), mode="bilinear", align_corners=False)

@@ -1,0 +1,120 @@
+"""A training run in memory: put together from a configuration, begun in a folder or taken up again from one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from handgrad import layers
+from handgrad._errors import HandgradError
+
+from . import checkpoint, data, metrics, models, optim, run, state, verify
+from .batches import count
+from .config import DTYPES, Config
+from .data import Dataset
+from .facts import Facts
+from .images import Scaling
+from .run import Run, Say
+
+
+@dataclass
+class Session:
+    """What the loop works on. `data` lies on the device of `model`; `facts` go into run.json."""
+
+    config: Config
+    description: models.Model
+    data: Dataset
+    model: layers.Sequential
+    optimizer: Optimizer
+    scheduler: LRScheduler
+    facts: Facts
+    progress: state.Progress
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network computes in."""
+        return DTYPES[self.config.dtype]
+
+    @property
+    def batches(self) -> int:
+        """Batches in an epoch."""
+        return count(len(self.data.train), self.config.batch_size)
+
+    def save(self, folder: Run) -> None:
+        """A checkpoint of this moment; older ones than needed go."""
+        tensors, facts = state.gather(self.model, self.optimizer, self.scheduler, self.progress)
+        checkpoint.save(folder.checkpoint(self.progress.epoch, self.progress.position), tensors, facts)
+        folder.tidy()
+
+
+def prepare(config: Config, description: models.Model) -> Session:
+    """Everything before the first step, the global generator seeded. Raises HandgradError for bad data or models."""
+    device = config.torch_device()
+    loaded = data.load(config.data, config.seed)
+    torch.manual_seed(config.seed)
+    model, description = description.build(loaded.shape, len(loaded.classes))
+    model = model.to(device, DTYPES[config.dtype])
+    steps = config.epochs * count(len(loaded.train), config.batch_size)
+    optimizer, scheduler = optim.make(model.parameters(), config, steps)
+    facts = Facts(
+        seed=config.seed,
+        config=config.table(description.source),
+        data=loaded.name,
+        fingerprint=loaded.fingerprint(),
+        shape=loaded.shape,
+        classes=loaded.classes,
+        scaling=Scaling.of(loaded),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+    )
+    return Session(config, description, loaded.to(device), model, optimizer, scheduler, facts, state.Progress())
+
+
+def check_gradients(session: Session, say: Say) -> None:
+    """Compare every gradient with autograd's and say the worst error. Raises `verify.WrongGradientError`."""
+    sample = session.data.train.images[: verify.IMAGES]
+    images = session.facts.scaling.apply(sample, torch.float64)
+    compared = verify.verify(session.model, images, session.data.train.labels[: verify.IMAGES])
+    worst = compared[0]
+    where = f"{worst.error:.1e}, {worst.of} of {worst.layer}"
+    say(f"verified {len(compared)} gradients against autograd in float64: worst relative error {where}")
+
+
+def begin(session: Session, folder: Path | None) -> Run:
+    """Make the run's folder (None: a dated one) and put into it what is known, a first checkpoint included."""
+    place = run.create(folder)
+    place.lock()
+    place.model.write_text(session.description.toml(), encoding="utf-8")
+    name = session.config.model if session.config.model in models.NAMED else place.model.name
+    place.config.write_text(session.config.toml(name), encoding="utf-8")
+    session.facts.write(place.facts)
+    session.save(place)
+    return place
+
+
+def take_up(session: Session, place: Run, say: Say) -> None:
+    """Put `session`, freshly prepared, where the newest usable checkpoint of `place` was; metrics.jsonl follows.
+
+    Raises HandgradError where the data is no longer what the run began with, or where no checkpoint can be used.
+    """
+    before = Facts.read(place.facts)
+    if before.fingerprint != session.facts.fingerprint:
+        raise HandgradError(
+            f"{session.facts.data}: not the data that {place.folder} began with; its pixels or labels differ"
+        )
+    for name in ("threads", "versions"):
+        if (then := getattr(before, name)) != (now := getattr(session.facts, name)):
+            say(f"warning: {name} were {then}, are {now}: the last bits may differ from an uninterrupted run")
+    for path, tensors, facts in place.readable(say):
+        try:
+            session.progress = state.restore(tensors, facts, session.model, session.optimizer, session.scheduler)
+        except HandgradError as problem:
+            say(f"warning: {path}: {problem}; trying the one before")
+            continue
+        break
+    place.sweep(after=path)
+    session.facts = before
+    metrics.restore(place.metrics, session.progress.history)
