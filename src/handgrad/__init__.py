@@ -7,6 +7,7 @@
 torch.Size([4, 3, 3, 3])
 """
 
+from . import functional, layers, losses, testing
 from ._config import show_config
 from ._errors import HandgradError, HandgradWarning
 from .functional import (
@@ -86,7 +87,11 @@ __all__ = [
     "fold1d",
     "fold2d",
     "fold3d",
+    "functional",
+    "layers",
+    "losses",
     "show_config",
+    "testing",
     "unfold1d",
     "unfold2d",
     "unfold3d",
