@@ -8,6 +8,10 @@ settings.register_profile("handgrad", derandomize=True, deadline=None, database=
 settings.load_profile("handgrad")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("filterwarnings", "ignore:Using padding='same' with even kernel lengths")  # PyTorch's own
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)

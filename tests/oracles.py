@@ -19,9 +19,8 @@ def torch_conv(
     if padding_mode == "zeros" and not _has_pairs(padding):
         return conv(x, w, b, padding=padding, **options)
     if padding == "same":
-        dilation = options.get("dilation", 1)
-        totals = [(k - 1) * dilation for k in w.shape[2:]]
-        padding = [(total // 2, total - total // 2) for total in totals]
+        spans = [(k - 1) * d for k, d in zip(w.shape[2:], _per_dim(options.get("dilation", 1), dims), strict=True)]
+        padding = [(span // 2, span - span // 2) for span in spans]
     ends = [end for pair in reversed(_pairs(padding, dims)) for end in pair]
     mode = "constant" if padding_mode == "zeros" else padding_mode
     return conv(F.pad(x, ends, mode=mode) if any(ends) else x, w, b, **options)
@@ -61,7 +60,9 @@ def _has_pairs(padding: Any) -> bool:
 
 
 def _pairs(padding: Any, dims: int) -> Any:
-    if _has_pairs(padding):
-        return padding
-    each = padding if isinstance(padding, (tuple, list)) else [padding]
-    return [(end, end) for end in (each * dims if len(each) == 1 else each)]
+    return padding if _has_pairs(padding) else [(end, end) for end in _per_dim(padding, dims)]
+
+
+def _per_dim(value: Any, dims: int) -> list[int]:
+    entries = list(value) if isinstance(value, (tuple, list)) else [value]
+    return entries * dims if len(entries) == 1 else entries

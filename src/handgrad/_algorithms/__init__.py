@@ -5,5 +5,6 @@
     conv_input(w, dy, geometry) → dx
 
 All three are the bilinear form B(x, w, dy) = Σ dy[n,o,p] · w[o,c,k] · x[n,c, p·stride + k·dilation − padding_low]
-with one operand left out. They know nothing of names, defaults, batches of one or conjugates.
+with one operand left out. They know nothing of names, defaults, batches of one or conjugates. Sums of half precision
+come back in float32: a bias or a fold may follow, and whoever called rounds once, at the end.
 """

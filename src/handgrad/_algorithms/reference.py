@@ -50,13 +50,13 @@ def fold(cols: Tensor, geometry: ConvGeometry) -> Tensor:
 
 
 def _in_float32(algorithm: _Algorithm) -> _Algorithm:
-    """Half precision sums in float32 and rounds once, as the framework's kernels do."""
+    """Half precision sums in float32, as in the framework's kernels."""
 
     @wraps(algorithm)
     def widened(a: Tensor, b: Tensor, geometry: ConvGeometry) -> Tensor:
         if (wider := _WIDER.get(a.dtype)) is None:
             return algorithm(a, b, geometry)
-        return algorithm(a.to(wider), b.to(wider), geometry).to(a.dtype)
+        return algorithm(a.to(wider), b.to(wider), geometry)
 
     return widened
 

@@ -69,14 +69,15 @@ def batched(tensor: Tensor, dims: int) -> Tensor:
 
 
 def finished(result: Tensor, size: Ints, input: Tensor | None, weight: Tensor | None, gradient: bool = False) -> Tensor:
-    """(N, C, *I) → `size`, which may have no batch, in the memory format that follows from the known operands."""
+    """(N, C, *I) → `size`, which may have no batch, in the known operands' dtype and the memory format they imply."""
+    dtype = next(operand.dtype for operand in (input, weight) if operand is not None)
     known = None if input is None else batched(input, result.dim() - 2)
-    result = arranged(result, known, weight, gradient)
+    result = arranged(result.to(dtype), known, weight, gradient)
     return result if result.dim() == len(size) else result.squeeze(0)
 
 
 def add_bias(y: Tensor, bias: Tensor | None) -> Tensor:
-    """y (N, O, *L) + bias (O,), in y's own memory."""
+    """y (N, O, *L) + bias (O,), in y's own memory and at least the bias' precision."""
     return y if bias is None else y.add_(bias.view(-1, *[1] * (y.dim() - 2)))  # (O,) → (O, 1, …)
 
 
