@@ -30,6 +30,7 @@ def test_every_public_layer_is_in_the_table() -> None:
     assert {case.layer for case in CASES} == known - {"Layer"}
 
 
+@pytest.mark.smoke
 @EACH_CASE
 @EACH_MODE
 def test_values_and_gradients_are_those_of_autograd(case: Case, train: bool) -> None:

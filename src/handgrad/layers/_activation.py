@@ -24,7 +24,7 @@ class ReLU(Layer, nn.ReLU):
         output = F.relu(input)
 
         def backward(grad_output: Tensor) -> Tensor:
-            return grad_output.masked_fill(output <= 0, 0)  # y > 0 just where x > 0, and y is kept anyway
+            return grad_output * output.sign()  # 1 where x > 0, else 0; a mask of booleans takes ten times as long
 
         return output, backward
 
@@ -36,7 +36,8 @@ class LeakyReLU(Layer, nn.LeakyReLU):
 
     def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
         def backward(grad_output: Tensor) -> Tensor:
-            return torch.where(input > 0, grad_output, self.negative_slope * grad_output)
+            positive = input.sign().relu_()  # as numbers, like ReLU's
+            return grad_output * (positive + self.negative_slope * (1 - positive))
 
         return F.leaky_relu(input, self.negative_slope), backward
 
@@ -72,27 +73,33 @@ class Tanh(Layer, nn.Tanh):
 class GELU(Layer, nn.GELU):
     """x · Φ(x) with Φ the normal distribution function, of any shape; `approximate="tanh"` as in `torch.nn.GELU`."""
 
-    # y = x Φ(x)            dx = (Φ(x) + x φ(x)) dy,  φ(x) = exp(−x²/2) / √(2π).   Hendrycks, Gimpel, 2016
-    # Φ(x) ≈ (1 + t) / 2    with t = tanh(u), u = √(2/π) (x + 0.044715 x³), hence Φ′ = (1 − t²) u′ / 2
+    # y = x Φ(x)            dx = (Φ(x) + x Φ′(x)) dy.   Hendrycks, Gimpel, 2016
+    # Φ(x) = (1 + erf(x/√2)) / 2,   Φ′(x) = exp(−x²/2) / √(2π)
+    # Φ(x) ≈ (1 + t) / 2,   Φ′(x) ≈ (1 − t²) u′ / 2   with t = tanh(u), u = √(2/π) (x + 0.044715 x³)
 
     def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
         def backward(grad_output: Tensor) -> Tensor:
             distribution, density = (_tanh_normal if self.approximate == "tanh" else _normal)(input)
-            return grad_output * (distribution + input * density)
+            return distribution.addcmul_(input, density).mul_(grad_output)
 
         return F.gelu(input, approximate=self.approximate), backward
 
 
+# Both work in place on what they made themselves: on large tensors new memory takes longer than the arithmetic.
+
+
 def _normal(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Φ and its derivative φ."""
-    return torch.special.ndtr(x), torch.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    """Φ and Φ′."""
+    return (x * math.sqrt(0.5)).erf_().add_(1).mul_(0.5), (x * x).mul_(-0.5).exp_().mul_(1 / math.sqrt(2 * math.pi))
 
 
 def _tanh_normal(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The approximation of Φ and its own derivative."""
+    """The approximate Φ and its own derivative."""
     scale, cubic = math.sqrt(2 / math.pi), 0.044715
-    t = torch.tanh(scale * (x + cubic * x**3))
-    return (1 + t) / 2, (1 - t * t) * scale * (1 + 3 * cubic * x * x) / 2
+    square = x * x
+    t = (square * cubic).add_(1).mul_(x).mul_(scale).tanh_()
+    slope = square.mul_(3 * cubic).add_(1).mul_(scale / 2)  # u′ / 2
+    return (1 + t).mul_(0.5), (1 - t * t).mul_(slope)
 
 
 class SiLU(Layer, nn.SiLU):
@@ -103,7 +110,8 @@ class SiLU(Layer, nn.SiLU):
     def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
         def backward(grad_output: Tensor) -> Tensor:
             sigmoid = torch.sigmoid(input)
-            return grad_output * (sigmoid * (1 + input * (1 - sigmoid))).conj()
+            slope = (1 - sigmoid).mul_(input).add_(1).mul_(sigmoid)
+            return grad_output * slope.conj()
 
         return F.silu(input), backward
 

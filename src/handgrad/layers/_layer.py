@@ -8,6 +8,7 @@ with its source as a comment, the forward pass, and nested in it the backward pa
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +40,8 @@ class Layer(nn.Module):
             backward pass, if `grad_output` has not the output's shape and dtype, or if a parameter was changed in
             place since the forward pass.
     """
+
+    _takes_complex: ClassVar[bool] = True
 
     def __call__(self, input: Tensor) -> tuple[Tensor, Backward]:
         """The output, and the function that turns its gradient into the gradient of the input."""
@@ -86,8 +89,8 @@ def _check_input(layer: Layer, input: Tensor) -> None:
     if not isinstance(input, Tensor):
         hint = "a layer returns (output, backward); only the output goes on" if isinstance(input, tuple) else None
         raise _error(layer, "input is no tensor", hint, input=type(input).__name__)
-    if not (input.is_floating_point() or input.is_complex()):
-        raise _error(layer, "input has no derivatives", "`input.float()`", input=_facts(input))
+    if not (input.is_floating_point() or (input.is_complex() and layer._takes_complex)):
+        raise _error(layer, "input is not floating point", "`input.float()`", input=_facts(input))
     for name, parameter in layer.named_parameters(recurse=False):
         if parameter.dtype != input.dtype:
             facts = {"input": _facts(input), name: _facts(parameter)}

@@ -19,16 +19,18 @@ def _standardize(input: Tensor, axes: list[int], eps: float) -> tuple[Tensor, Ba
     centred = input - mean  # before it is squared, or the variance of numbers far from 0 would cancel
     variance = centred.square().mean(axes, keepdim=True)
     rate = (variance + eps).rsqrt()
-    output = centred * rate
+    output = centred.mul_(rate)
 
     def backward(grad: Tensor) -> Tensor:
         along = (grad * output).mean(axes, keepdim=True)
-        return rate * (grad - grad.mean(axes, keepdim=True) - output * along)
+        grad_input = grad.addcmul(output, along, value=-1)  # in one piece of memory: new ones take longer than the sums
+        return grad_input.sub_(grad.mean(axes, keepdim=True)).mul_(rate)
 
     return output, backward, mean, variance
 
 
 class _Norm(Layer):
+    _takes_complex = False  # nor does torch.nn
     eps: float
     weight: nn.Parameter | None
     bias: nn.Parameter | None
@@ -39,6 +41,7 @@ class _Norm(Layer):
         """γ x̂ + β with γ and β laid out as `shape`, and its backward pass, which ends in x̂'s, `upstream`."""
         weight, bias = self.weight, self.bias
         output = standard if weight is None else standard * weight.view(shape)
+        output = output if bias is None else output.add_(bias.view(shape))  # there is no bias without a weight
 
         def backward(grad_output: Tensor) -> Tensor:
             if weight is None:
@@ -47,7 +50,7 @@ class _Norm(Layer):
             self.accumulate_grad(**{name: g.sum_to_size(shape).view_as(weight) for name, g in gradients.items()})
             return upstream(grad_output * weight.view(shape))
 
-        return output if bias is None else output + bias.view(shape), backward
+        return output, backward
 
 
 class _BatchNormNd(_Norm):
@@ -148,7 +151,7 @@ def _check_channels(layer: Layer, input: Tensor, ranks: tuple[int, ...] | None, 
     """(N, C, …) with one of these ranks (None: any) and so many channels."""
     rank = input.ndim >= 2 if ranks is None else input.ndim in ranks
     if not rank or input.shape[1] != channels:
-        needed = "(N, C, …)" if ranks is None else " or ".join(f"{rank} axes" for rank in ranks)
+        needed = "(N, C, …)" if ranks is None else f"{' or '.join(map(str, ranks))} axes"
         raise error(
             type(layer).__name__, "the input does not fit", input=input.shape, needed=(needed, f"C = {channels}")
         )

@@ -1,0 +1,54 @@
+"""Pooling beyond the contract: ties, and gradients that must not spread."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import handgrad as hg
+from handgrad import layers
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_tied_maxima_give_the_whole_gradient_to_the_one_that_pytorch_chooses(stride: int) -> None:
+    x = torch.randint(3, (2, 3, 8, 9)).double().requires_grad_()  # three values: nearly every window has a tie
+    y, backward = layers.MaxPool2d(3, stride, 1)(x)
+    grad = torch.rand_like(y)
+    dx = backward(grad)
+    nn.MaxPool2d(3, stride, 1)(x).backward(grad)
+    torch.testing.assert_close(dx, x.grad)
+    torch.testing.assert_close(dx.sum(), grad.sum())
+
+
+def test_the_output_lies_in_memory_as_the_input() -> None:
+    x = torch.randn(2, 3, 4, 6)
+    assert layers.MaxPool2d(2)(x)[0].is_contiguous()
+    assert layers.MaxPool2d(2)(x.to(memory_format=torch.channels_last))[0].is_contiguous(
+        memory_format=torch.channels_last
+    )
+
+
+def test_return_indices_is_refused() -> None:
+    with pytest.raises(hg.HandgradError, match="MaxPool2d: return_indices is not supported"):
+        layers.MaxPool2d(2, return_indices=True)(torch.zeros(1, 1, 4, 4))
+
+
+@pytest.mark.parametrize("pool", [layers.AvgPool2d(2), layers.AdaptiveAvgPool2d(2), layers.MaxPool2d(2)], ids=repr)
+def test_an_infinite_gradient_stays_in_its_window(pool: layers.Layer) -> None:
+    y, backward = pool(torch.randn(1, 1, 4, 4))
+    grad = torch.ones_like(y)
+    grad[0, 0, 0, 0] = torch.inf
+    dx = backward(grad)
+    assert dx[..., :2, :2].isinf().any()
+    assert dx[..., 2:].isfinite().all()
+    assert dx[..., 2:, :].isfinite().all()
+
+
+@pytest.mark.parametrize("size", [(2,), [3, 2], (3, 2)], ids=str)
+def test_kernel_sizes_may_be_sequences(size) -> None:
+    x = torch.randn(2, 3, 6, 8).double().requires_grad_()
+    y, backward = layers.AvgPool2d(size)(x)
+    dx = backward(torch.ones_like(y))
+    nn.AvgPool2d(size)(x).sum().backward()
+    torch.testing.assert_close(dx, x.grad)
