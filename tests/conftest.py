@@ -1,9 +1,13 @@
-"""What all tests share: a seed before each, and hypothesis drawing the same examples every time."""
+"""What all tests share: a seed before each, hypothesis drawing the same examples every time, and one thread.
+
+The tensors are tiny: a second thread only waits, and where others use the machine it waits long.
+"""
 
 import pytest
 import torch
 from hypothesis import settings
 
+torch.set_num_threads(1)
 settings.register_profile("handgrad", derandomize=True, deadline=None, database=None)
 settings.load_profile("handgrad")
 
