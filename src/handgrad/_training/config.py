@@ -25,7 +25,7 @@ class Config:
 
     data: Path | None = None
     model: str = "cnn"
-    epochs: int = 20
+    epochs: int = 12
     batch_size: int = 64
     optimizer: str = "adam"
     lr: float = 3e-3

@@ -53,23 +53,28 @@ def _opened(path: Path) -> Image.Image:
 
 
 def _in_mode(picture: Image.Image, mode: str) -> tuple[Image.Image, list[str]]:
-    """In grey (L) or colours (RGB), transparency laid over white, or over black where what is seen is light."""
+    """In grey (L) or colours (RGB)."""
     notes = []
     if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        grey, alpha = (np.asarray(band, dtype=np.float64) for band in (picture.convert("L"), picture.getchannel("A")))
-        ground = "black" if (grey * alpha).sum() > 127 * alpha.sum() else "white"
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, ground), picture)
-        notes.append(f"laid over {ground}")
+        picture, ground = _opaque(picture.convert("RGBA"))
+        notes += [f"laid over {ground}"] if ground else []
     if picture.mode.startswith(("I", "F")):  # 16 or 32 bits: converting would cut them off instead of scaling
         values = np.asarray(picture, dtype=np.float64)
-        picture = Image.fromarray(
-            (values * (255 / max(values.max(), 65535 if picture.mode.startswith("I") else 1))).astype("u1")
-        )
+        highest = max(float(values.max()), 1 if picture.mode == "F" else 65535)
+        picture = Image.fromarray((values * (255 / highest)).astype(np.uint8))
         notes.append("scaled to 8 bits")
     if picture.mode != mode:
         notes.append("turned to grey" if mode == "L" else "turned to RGB")
     return picture.convert(mode), notes
+
+
+def _opaque(picture: Image.Image) -> tuple[Image.Image, str]:
+    """An RGBA picture over white, or over black where what is seen is light; and which, if anything shows through."""
+    grey, alpha = (np.asarray(band, dtype=np.float64) for band in (picture.convert("L"), picture.getchannel("A")))
+    if alpha.min() == 255:
+        return picture, ""
+    ground = "black" if (grey * alpha).sum() > 127 * alpha.sum() else "white"
+    return Image.alpha_composite(Image.new("RGBA", picture.size, ground), picture), ground
 
 
 def _pixels(picture: Image.Image) -> Tensor:

@@ -65,7 +65,7 @@ def confusion(labels: Tensor, predicted: Tensor, classes: Sequence[int]) -> Figu
     side = max(4.5, 0.42 * count)
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(matrix / matrix.sum(1, keepdim=True).clamp_min(1), cmap="Greens", vmin=0, vmax=1.4)
+    axes.imshow((matrix / matrix.sum(1, keepdim=True).clamp_min(1)).numpy(), cmap="Greens", vmin=0, vmax=1.4)
     axes.imshow(np.ma.masked_equal(wrong.numpy(), 0), cmap="Reds", vmin=0, vmax=2 * max(1, int(wrong.max())))
     for row, column in matrix.nonzero().tolist():
         axes.text(column, row, str(int(matrix[row, column])), ha="center", va="center", fontsize=8)
@@ -89,7 +89,7 @@ def filters(session: Session) -> Figure | None:
         plane = values[:shown, 0].float().cpu()  # (O, C, kH, kW) -> (shown, kH, kW)
         limit = float(plane.abs().max()) or 1.0
         for axes, image in zip(grid[row], plane, strict=True):
-            axes.imshow(image, cmap="RdBu_r", vmin=-limit, vmax=limit)
+            axes.imshow(image.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
             axes.set(xticks=[], yticks=[])
         grid[row][0].set_ylabel(f"{name}\n±{limit:.2g}", fontsize=8)
     figure.suptitle("first convolution: red positive, blue negative", fontsize=9)
