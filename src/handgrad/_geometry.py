@@ -9,11 +9,12 @@ stride that does not divide leaves input rows unread, and a transposed convoluti
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from operator import index
+from typing import Any
 
 from ._errors import HandgradError, error
 
@@ -138,9 +139,10 @@ def frozen(value: object) -> object:
     """Every integer as an int and whatever can be iterated as a tuple, all the way down, so that it can be a key."""
     if isinstance(value, str):
         return value
-    for convert in (index, lambda entries: tuple(map(frozen, entries))):
+    converts: tuple[Callable[[Any], object], ...] = (index, lambda entries: tuple(map(frozen, entries)))
+    for convert in converts:
         try:
-            return convert(value)  # type: ignore[operator]
+            return convert(value)
         except TypeError:
             continue
     return value

@@ -6,24 +6,24 @@ Everything here reads shapes, dtypes, devices and strides, never values.
 from __future__ import annotations
 
 from math import prod
-from operator import index
-from typing import SupportsIndex
 
 import torch
 from torch import Tensor
 
 from ._errors import error
-from ._geometry import ConvGeometry, Ints
+from ._geometry import ConvGeometry, Ints, frozen
 
 _DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64, torch.complex128)
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 def check_tensors(op: str, **tensors: Tensor | None) -> None:
-    """Raise unless all are tensors of one floating or complex dtype on one device; None is skipped."""
-    given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
-    for name, tensor in given.items():
-        if not isinstance(tensor, Tensor):
+    """Raise unless all are tensors of one floating or complex dtype on one device; only a bias may be None."""
+    given: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if isinstance(tensor, Tensor):
+            given[name] = tensor
+        elif tensor is not None or name != "bias":
             hint = "torch.from_numpy(array)" if type(tensor).__module__ == "numpy" else None
             raise error(op, f"{name} must be a tensor, got {type(tensor).__name__}", hint)
     if len({tensor.dtype for tensor in given.values()}) > 1:
@@ -138,7 +138,8 @@ def _check_ranks(op: str, input: Ints, weight: Ints, dims: int, input_form: str,
 
 
 def _check_groups(op: str, groups: int, weight: Ints, axis: str) -> None:
-    if not isinstance(groups, SupportsIndex) or index(groups) < 1:
+    number = frozen(groups)
+    if not isinstance(number, int) or number < 1:
         raise error(op, "groups must be a positive int", groups=groups)
     if weight[0] % groups:
         raise error(op, f"groups do not divide {axis}", weight=(weight, f"{axis} = {weight[0]}"), groups=groups)

@@ -44,7 +44,7 @@ def fold(cols: Tensor, geometry: ConvGeometry) -> Tensor:
     """The adjoint of `windows`: (N, C, *K, *L) → (N, C, *I), everything that was read from a pixel added to it."""
     padded = cols.new_zeros(*cols.shape[:2], *geometry.padded)
     for tap in geometry.taps():
-        padded[:, :, *geometry.seen_by(tap)] += cols[:, :, *tap]
+        padded[:, :, *geometry.seen_by(tap)] += cols[:, :, *tap]  # type: ignore[index]  # slices and ints are objects to it
     inside = (slice(low, low + size) for size, (low, _) in zip(geometry.input, geometry.padding, strict=True))
     return padded[:, :, *inside]
 

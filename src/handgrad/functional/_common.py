@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .._errors import error
-from .._geometry import Ints
+from .._geometry import Ints, frozen
 from .._operands import arranged
 
 Size = int | Sequence[int]
@@ -90,5 +90,6 @@ def sum_to_bias(op: str, grad_output: Tensor, dims: int) -> Tensor:
 
 def check_needs(op: str, needs: Collection[str]) -> None:
     """Raise unless `needs` is a collection of names of operands."""
-    if isinstance(needs, str) or not set(needs) <= set(Gradients._fields):
+    names = frozen(needs)
+    if not isinstance(names, tuple) or not set(names) <= set(Gradients._fields):
         raise error(op, "needs must be a collection of 'input', 'weight' and 'bias'", needs=repr(needs))
