@@ -170,9 +170,8 @@ def _pairs(op: str, padding: object, dims: int) -> Pairs:
     if any(isinstance(entry, tuple) for entry in entries):
         if len(entries) != dims or not all(isinstance(e, tuple) and len(e) == 2 for e in entries):
             raise error(op, f"padding in pairs needs {dims} of (low, high), one a dimension", padding=padding)
-        flat = tuple(end for pair in entries for end in pair)
-        ends = per_dim(op, "padding", flat, 2 * dims, 0)
-        return tuple(zip(ends[::2], ends[1::2], strict=True))
+        ends = (per_dim(op, "padding", pair, 2, 0) for pair in entries)
+        return tuple((low, high) for low, high in ends)
     try:
         return tuple((end, end) for end in per_dim(op, "padding", padding if padding != "valid" else 0, dims, 0))
     except HandgradError as problem:

@@ -38,7 +38,7 @@ def check_tensors(op: str, **tensors: Tensor | None) -> None:
 
 def check_conv(op: str, input: Ints, weight: Ints, groups: int, dims: int) -> None:
     """Raise unless sizes (N, C, *I) or (C, *I) and (O, C/G, *K) belong together."""
-    _check_ranks(op, input, weight, dims, "(N, C, *I) or (C, *I)", "(O, C/groups, *K)")
+    _check_ranks(op, input, weight, dims, "(O, C/groups, *K)", weight[1:2])
     _check_groups(op, groups, weight, "O")
     C, per_group = input[-dims - 1], weight[1]
     if per_group * groups != C:
@@ -57,7 +57,7 @@ def check_conv(op: str, input: Ints, weight: Ints, groups: int, dims: int) -> No
 
 def check_transpose(op: str, input: Ints, weight: Ints, groups: int, dims: int) -> None:
     """Raise unless sizes (N, C, *I) or (C, *I) and (C, O/G, *K) belong together."""
-    _check_ranks(op, input, weight, dims, "(N, C, *I) or (C, *I)", "(C, O/groups, *K)")
+    _check_ranks(op, input, weight, dims, "(C, O/groups, *K)", weight[:1])
     _check_groups(op, groups, weight, "C")
     C = input[-dims - 1]
     if weight[0] != C:
@@ -129,12 +129,12 @@ def _is_channels_last(tensor: Tensor) -> bool:
     return True
 
 
-def _check_ranks(op: str, input: Ints, weight: Ints, dims: int, input_form: str, weight_form: str) -> None:
+def _check_ranks(op: str, input: Ints, weight: Ints, dims: int, form: str, channels: Ints) -> None:
     if len(input) not in (dims + 1, dims + 2):
-        hint = "one channel? `input.unsqueeze(0)`" if len(input) == dims else None
-        raise error(op, f"input must be {input_form}", hint, input=(input, f"{len(input)} axes"), weight=weight)
+        hint = "one channel? `input.unsqueeze(0)`" if len(input) == dims and channels == (1,) else None
+        raise error(op, "input must be (N, C, *I) or (C, *I)", hint, input=(input, f"{len(input)} axes"), weight=weight)
     if len(weight) != dims + 2:
-        raise error(op, f"weight must be {weight_form}", input=input, weight=(weight, f"{len(weight)} axes"))
+        raise error(op, f"weight must be {form}", input=input, weight=(weight, f"{len(weight)} axes"))
 
 
 def _check_groups(op: str, groups: int, weight: Ints, axis: str) -> None:
