@@ -49,7 +49,8 @@ def test_a_layer_of_your_own_has_all_that_is_promised() -> None:
         (
             torch.zeros(2, 3, dtype=torch.float64),
             "Linear: input and weight disagree about the dtype.\n"
-            "  input   \\(2, 3\\)     torch.float64\n  weight  \\(4, 3\\)     torch.float32",
+            "  input   \\(2, 3\\)     torch.float64\n  weight  \\(4, 3\\)     torch.float32\n"
+            "hint: `input.to\\(torch.float32\\)`",
         ),
     ],
 )
@@ -118,6 +119,15 @@ def test_a_tied_weight_gets_both_gradients() -> None:
     torch.testing.assert_close(first.weight.grad, expected)
 
 
+def test_a_layer_may_be_born_under_inference_mode() -> None:
+    with torch.inference_mode():
+        network = layers.Sequential(layers.Linear(3, 4), layers.BatchNorm1d(4))
+        y, backward = network(torch.randn(5, 3))
+        backward(torch.ones_like(y))
+        assert network[0].weight.is_inference()
+    assert not any(parameter.grad.is_inference() for parameter in network.parameters())
+
+
 def test_a_weight_in_channels_last_keeps_its_layout() -> None:
     layer = layers.Conv2d(2, 4, 3).to(memory_format=torch.channels_last)
     y, backward = layer(torch.randn(1, 2, 5, 5))
@@ -130,6 +140,8 @@ def test_a_weight_in_channels_last_keeps_its_layout() -> None:
 def test_complex_numbers_follow_the_convention_of_autograd(layer: type[Layer]) -> None:
     build = {layers.Linear: (3, 4), layers.Conv1d: (2, 4, 3)}[layer]
     network = layers.Sequential(layer(*build), layers.Sigmoid(), layers.Tanh()).to(torch.complex128)
+    for parameter in network.parameters():
+        parameter.data.copy_(torch.randn_like(parameter))  # with an imaginary part
     module, x = layers.to_torch(network), torch.randn(2, 2, 3, dtype=torch.complex128)
     y, backward = network(x)
     grad = torch.randn_like(y)

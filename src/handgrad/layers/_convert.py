@@ -69,4 +69,5 @@ def _turn(operation: str, module: nn.Module, twin: Callable[[type[nn.Module]], t
 
 def _hooks(module: nn.Module) -> bool:
     """Whether something other than `forward` has its hand in the output: weight_norm and spectral_norm work so."""
-    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
+    kinds = module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks
+    return any(kinds)

@@ -93,8 +93,8 @@ def _check_input(layer: Layer, input: Tensor) -> None:
         raise _error(layer, "input is not floating point", "`input.float()`", input=_facts(input))
     for name, parameter in layer.named_parameters(recurse=False):
         if parameter.dtype != input.dtype:
-            facts = {"input": _facts(input), name: _facts(parameter)}
-            raise _error(layer, f"input and {name} disagree about the dtype", "`input.to(weight.dtype)`", **facts)
+            facts, hint = {"input": _facts(input), name: _facts(parameter)}, f"`input.to({parameter.dtype})`"
+            raise _error(layer, f"input and {name} disagree about the dtype", hint, **facts)
 
 
 def _check_backward(layer: Layer, grad_output: Tensor, output: _Facts, versions: dict[str, int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from .._errors import error
@@ -120,11 +121,11 @@ class GroupNorm(_Norm, nn.GroupNorm):
     def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
         _check_channels(self, input, None, self.num_channels)
         split = self.num_groups, self.num_channels // self.num_groups
-        groups = input.unflatten(1, split)  # (N, C, …) = (N, G, C/G, …)
+        groups = torch.unflatten(input, 1, split)  # (N, C, …) = (N, G, C/G, …)
         standard, upstream, *_ = _standardize(groups, [*range(2, groups.ndim)], self.eps)
 
         def ungrouped(grad: Tensor) -> Tensor:
-            return upstream(grad.unflatten(1, split)).flatten(1, 2)  # (N, C, …) = (N, G, C/G, …) and back
+            return upstream(torch.unflatten(grad, 1, split)).flatten(1, 2)  # (N, C, …) = (N, G, C/G, …) and back
 
         return self._affine(standard.flatten(1, 2), ungrouped, _by_channel(input))
 
