@@ -21,7 +21,7 @@ types: .venv/ready
 	$(BIN)/mypy
 
 docs: .venv/ready             ## the site, into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 check: lint types docs test   ## what the continuous integration runs
 

@@ -2,4 +2,5 @@
 
 from handgrad._cli import main
 
-main(prog_name="handgrad")
+if __name__ == "__main__":  # tools that only import every module are not asking for a command
+    main(prog_name="handgrad")
