@@ -12,7 +12,13 @@ In shapes, N is the batch (absent where input is unbatched), C and O the input a
 sizes of the input's grid, the kernel and the output's grid.
 """
 
-from ._common import Gradients as Gradients
+from . import convolution, transposed, windows
+from ._common import Gradients
 from .convolution import *
 from .transposed import *
 from .windows import *
+
+__all__ = ["Gradients"]
+__all__ += convolution.__all__
+__all__ += transposed.__all__
+__all__ += windows.__all__
