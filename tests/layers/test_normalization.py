@@ -53,7 +53,7 @@ def test_the_estimates_are_constants_of_an_earlier_backward() -> None:
             r"LayerNorm: the input's last axes are not normalized_shape.\n.*\n.*\(4, 3\)",
         ),
         (layers.LayerNorm((4, 3)), (3,), "LayerNorm: the input's last axes are not normalized_shape"),
-        (layers.BatchNorm1d(3), (1, 3), "BatchNorm1d: training needs more than 1 value a channel"),
+        (layers.BatchNorm1d(3), (1, 3), "BatchNorm1d: 1 value a channel has no variance"),
     ],
 )
 def test_an_input_that_would_broadcast_is_refused(layer: layers.Layer, shape: tuple[int, ...], message: str) -> None:
@@ -61,8 +61,10 @@ def test_an_input_that_would_broadcast_is_refused(layer: layers.Layer, shape: tu
         layer(torch.zeros(shape))
 
 
-def test_one_value_a_channel_is_enough_in_evaluation() -> None:
+def test_one_value_a_channel_is_enough_with_running_estimates() -> None:
     assert layers.BatchNorm1d(3).eval()(torch.zeros(1, 3))[0].shape == (1, 3)
+    with pytest.raises(hg.HandgradError, match="1 value a channel has no variance"):
+        layers.BatchNorm1d(3, track_running_stats=False).eval()(torch.zeros(1, 3))
 
 
 def test_complex_numbers_are_refused() -> None:

@@ -71,9 +71,8 @@ class _AvgPoolNd(_MeanNd):
     # lets run off the padded image does not count what lies beyond.
 
     def _windows(self, size: int, count: int, axis: int) -> _Windows:
-        kernel, stride, padding = (
-            _along(axis, self._dims, setting) for setting in (self.kernel_size, self.stride, self.padding)
-        )
+        settings = self.kernel_size, self.stride or self.kernel_size, self.padding  # () is no stride, as in torch.nn
+        kernel, stride, padding = (_along(axis, self._dims, setting) for setting in settings)
         start = torch.arange(count) * stride - padding
         stop = (start + kernel).clamp(max=size + padding)
         inside = start.clamp(min=0), stop.clamp(max=size)

@@ -76,8 +76,8 @@ class _BatchNormNd(_Norm):
 
     def _by_batch(self, input: Tensor) -> tuple[Tensor, Backward]:
         count = input.numel() // self.num_features
-        if self.training and count == 1:
-            raise error(type(self).__name__, "training needs more than 1 value a channel", input=input.shape)
+        if count == 1:
+            raise error(type(self).__name__, "1 value a channel has no variance", input=input.shape)
         axes = [axis for axis in range(input.ndim) if axis != 1]
         standard, upstream, mean, variance = _standardize(input, axes, self.eps)
         if self.training:
