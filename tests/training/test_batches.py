@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from handgrad._training.batches import batches, count
 
 

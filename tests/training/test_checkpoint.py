@@ -5,9 +5,10 @@ import pickle
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+
 from handgrad import HandgradError
 from handgrad._training import checkpoint
-from safetensors.torch import load_file, save_file
 
 TENSORS = {
     "weight": torch.arange(12.0).view(3, 4),

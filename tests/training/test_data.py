@@ -1,4 +1,4 @@
-"""Reading labelled images: every layout gives the same pixels, and every kind of bad data one line that names the file."""
+"""Reading labelled images: every layout gives the same pixels, every kind of bad data one line that names the file."""
 
 import gzip
 import re
@@ -8,6 +8,7 @@ import idx_files
 import numpy as np
 import pytest
 import torch
+
 from handgrad import HandgradError
 from handgrad._training import data
 

@@ -5,6 +5,7 @@ from importlib import resources
 import numpy as np
 import pytest
 import torch
+
 from handgrad._training import data
 from handgrad._training.data import digits
 

@@ -3,12 +3,14 @@
 import math
 import os
 import tomllib
+from pathlib import Path
 
 import pytest
-from handgrad import HandgradError
-from handgrad._training import files, toml
 from hypothesis import given
 from hypothesis import strategies as st
+
+from handgrad import HandgradError
+from handgrad._training import files, toml
 
 VALUES = st.one_of(
     st.text(st.characters(exclude_categories=["Cs", "Cc"])),
@@ -52,13 +54,13 @@ def test_a_file_is_replaced_in_one_step(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
     files.write(path, "old")
     seen = []
-    replace = os.replace
+    replace = Path.replace
 
     def spy(source, target):
-        seen.append((path.read_text(), open(source).read()))
+        seen.append((path.read_text(), source.read_text()))
         replace(source, target)
 
-    monkeypatch.setattr("pathlib.Path.replace", lambda self, target: spy(self, target))
+    monkeypatch.setattr(Path, "replace", spy)
     files.write(path, b"new")
     assert seen == [("old", "new")]  # until the very rename the old content stood there, and the new was whole
     assert path.read_text() == "new"

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import tiny_runs
 import torch
+from torch import nn
+
 from handgrad._training import loop
 from handgrad._training.config import Config
-from torch import nn
 
 
 class AutogradError(Exception):
@@ -161,7 +162,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_the_default_learns_the_digits(tmp_path, seed):
-    """The promise is a median of 97.5 % over five seeds and 96.5 % for the worst; every one of them keeps the former."""
+    """The promise is a median of 97.5 % over five seeds, and 96.5 % for the worst; each of them keeps the former."""
     opened = tiny_runs.begin(Config(seed=seed), tmp_path / "run")
     tiny_runs.go(opened)
     assert opened[0].progress.history[-1]["test_accuracy"] >= 0.975

@@ -5,8 +5,9 @@ import json
 import pytest
 import tiny_runs
 import torch
-from handgrad._training import loop, metrics, pictures
 from PIL import Image
+
+from handgrad._training import loop, metrics, pictures
 
 
 def test_lines_are_appended_and_read(tmp_path):
@@ -72,8 +73,9 @@ def test_the_confusion_matrix_counts():
 
 def test_filters_stand_above_their_gradients(ended):
     """The gradient is autograd's, of the mean loss over the first training images in evaluation mode."""
-    from handgrad import layers
     from torch.nn import functional as F
+
+    from handgrad import layers
 
     session, _ = ended
     twin = layers.to_torch(session.model).eval()

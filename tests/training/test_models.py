@@ -1,11 +1,13 @@
 """Networks from TOML: what may be left out is inferred, what is wrong is named by file, layer and argument."""
 
-import pytest
 import tomllib
+
+import pytest
 import torch
+from torch import nn
+
 from handgrad import HandgradError
 from handgrad._training import models
-from torch import nn
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (1, 5, 9)]
 

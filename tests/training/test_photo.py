@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
 from handgrad import HandgradError
 from handgrad._training import data, photo
 from handgrad._training.facts import Facts
 from handgrad._training.images import Scaling
-from PIL import Image
 
 
-def facts(shape=(1, 8, 8), dark=True, high=16.0):
+def facts(shape=(1, 8, 8), dark=True, high=16.0, fill=1.0):
     """Of a network for images like this; the rest does not matter here."""
-    scaling = Scaling(0.0, high, (0.0,), (1.0,), dark)
+    scaling = Scaling(0.0, high, (0.0,), (1.0,), dark, fill)
     return Facts(0, {}, "", "", shape, tuple(range(10)), scaling, 0)
 
 
@@ -58,11 +59,38 @@ def test_dark_on_light_is_inverted_where_the_training_images_are_light_on_dark(t
 def test_a_wide_picture_is_not_distorted_and_its_background_goes_on(tmp_path):
     wide = np.full((8, 24), 40, np.uint8)
     wide[1:7, 9:15] = 200  # a square, which falls on whole pixels when three become one
-    image, notes = photo.read(save(tmp_path, wide), facts(high=255.0))
+    image, notes = photo.read(save(tmp_path, wide), facts(high=255.0, fill=0.25))
     assert notes == ["resized from 24x8 to 8x8"]
     expected = torch.full((8, 8), 40.0)
     expected[3:5, 3:5] = 200
     torch.testing.assert_close(image[0, 0], expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (50, 20), (88, 60)])
+def test_wide_margins_are_cut_wherever_the_digit_stands(tmp_path, corner):
+    """As on a sheet of paper: a digit that fills its own frame, small on a large page."""
+    page = np.zeros((160, 140), np.uint8)
+    page[corner[0] : corner[0] + 64, corner[1] : corner[1] + 64] = np.kron(GREY, np.ones((8, 8), np.uint8))
+    box = np.nonzero(GREY > 64)
+    full = [np.ptp(box[0]) + 1, np.ptp(box[1]) + 1]
+    image, notes = photo.read(save(tmp_path, page), facts(fill=max(full) / 8))
+    assert notes == ["margins cut", "resized from 64x64 to 8x8"]
+    aside = round((full[0] - full[1]) / 2) - box[1].min()  # what is cut out is centred, the training image was not
+    torch.testing.assert_close(image[0, 0], DIGIT.float().roll(int(aside), 1), atol=0.05, rtol=0)
+
+
+def test_margins_like_those_of_the_training_images_stay(tmp_path):
+    page = np.zeros((100, 100), np.uint8)
+    page[30:70, 40:60] = 255
+    for fill, expected in ((0.4, False), (0.49, False), (0.51, True), (1.0, True)):
+        _, notes = photo.read(save(tmp_path, page), facts(fill=fill))
+        assert ("margins cut" in notes) == expected
+
+
+def test_an_empty_page_is_no_error(tmp_path):
+    image, notes = photo.read(save(tmp_path, np.zeros((50, 50), np.uint8)), facts())
+    assert notes == ["resized from 50x50 to 8x8"]
+    assert image.unique().tolist() == [0]
 
 
 def test_a_smaller_one_grows(tmp_path):
@@ -133,7 +161,7 @@ def test_what_is_no_picture(tmp_path):
     for name, message in {
         "text.png": "not a picture in a format known here",
         "cut.png": "cannot be read: ",
-        "gone.png": "cannot be read: .*No such file",
+        "gone.png": "cannot be read: No such file or directory$",
     }.items():
         with pytest.raises(HandgradError, match=rf"{name}: {message}"):
             photo.read(tmp_path / name, facts())

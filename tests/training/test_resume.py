@@ -6,6 +6,7 @@ import shutil
 import pytest
 import tiny_runs
 import torch
+
 from handgrad import HandgradError
 from handgrad._training import checkpoint, metrics
 from handgrad._training.optim import OPTIMIZERS, SCHEDULES
@@ -66,9 +67,10 @@ def test_killed_at_the_end_of_an_epoch(tmp_path, whole, monkeypatch, moment, whe
             real(*args)
         raise KilledError
 
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
+    with monkeypatch.context() as patch:
         patch.setattr(target, name, kill)
-        tiny_runs.go(opened)
+        with pytest.raises(KilledError):
+            tiny_runs.go(opened)
     tiny_runs.go(tiny_runs.take_up(told, tmp_path / "killed"))
     assert tiny_runs.content(tmp_path / "killed") == expected
 
@@ -198,7 +200,7 @@ def test_checkpoints_within_an_epoch_and_which_of_them_stay(tmp_path, monkeypatc
 
 
 def test_saving_within_an_epoch_changes_nothing(tmp_path, whole):
-    told, expected = whole
+    _, expected = whole
     tiny_runs.go(tiny_runs.begin(tiny_runs.config(tmp_path, save_every=0.0), tmp_path / "often"))
     often = tiny_runs.content(tmp_path / "often")
     for name in ("config.toml", "run.json"):  # where the option itself stands

@@ -4,10 +4,11 @@ import copy
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from handgrad import HandgradError, layers, losses
 from handgrad._training import data, models
 from handgrad._training.verify import WrongGradientError, verify
-from torch import Tensor, nn
 
 EVERY = layers.Sequential(
     layers.Conv2d(1, 4, 3, padding=1),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import idx_files
+
 from handgrad._training import loop, models, session
 from handgrad._training import run as runs
 from handgrad._training.config import Config

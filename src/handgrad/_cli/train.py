@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,31 +121,37 @@ def _train(config: Config, resume: Path | None, out: Path | None, stop: Callable
 
     from .progress import reporter, summary
 
-    opened = _begin(config, out) if resume is None else _take_up(config, resume)
-    if opened is None:
-        return
-    session, place = opened
-    with reporter(session) as told:
-        loop.fit(session, place, told, stop)
-    result = loop.test(session)
-    drawn = pictures.draw(session, place, result)
-    loop.finish(session, place, result)
+    with ExitStack() as held:
+        opened = _begin(config, out, held) if resume is None else _take_up(config, resume, held)
+        if opened is None:
+            return
+        session, place = opened
+        with reporter(session) as told:
+            loop.fit(session, place, told, stop)
+        result = loop.test(session)
+        drawn = pictures.draw(session, place, result)
+        loop.finish(session, place, result)
     summary(session, place, result, drawn)
 
 
-def _begin(config: Config, out: Path | None) -> tuple[Session, Run]:
-    from handgrad._training import models, session
+def _begin(config: Config, out: Path | None, held: ExitStack) -> tuple[Session, Run]:
+    """A new run; `held` keeps its folder locked."""
+    from handgrad._training import models, run, session
 
+    if out is not None:
+        run.check_free(out)  # now, and not after the data is read
     begun = _prepared(config, models.read(config.model))
-    return begun, session.begin(begun, out)
+    place = session.begin(begun, out)
+    held.enter_context(place.locked())
+    return begun, place
 
 
-def _take_up(config: Config, folder: Path) -> tuple[Session, Run] | None:
-    """None if there is nothing left to do."""
+def _take_up(config: Config, folder: Path, held: ExitStack) -> tuple[Session, Run] | None:
+    """The run in a folder, or None if there is nothing left to do."""
     from handgrad._training import facts, models, run, session
 
     place = run.existing(folder)
-    place.lock()
+    held.enter_context(place.locked())
     before = facts.Facts.read(place.facts)
     if before.finished:
         accuracy = before.result["test_accuracy"]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -18,30 +22,36 @@ BATCH = {0: torch.export.Dim.DYNAMIC}
 def onnx(trained: Trained, path: Path) -> None:
     """One ONNX file; input `images` (N, C, H, W) with any N, output `logits` (N, classes).
 
-    Raises HandgradError, naming the extra to install, where onnx is not there.
+    Raises HandgradError, naming the extra to install, where onnx is not there; and where the folder is not.
     """
+    _check_folder(path)
     module, example = _plain(trained)
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as problem:
         raise HandgradError(f"ONNX needs the extra: pip install 'handgrad[onnx]' ({problem})") from problem
-    program = torch.onnx.export(
-        module,
-        (example,),
-        input_names=["images"],
-        output_names=["logits"],
-        dynamic_shapes=(BATCH,),
-        verbose=False,
-        dynamo=True,
-    )
+    with _quietly():
+        program = torch.onnx.export(
+            module,
+            (example,),
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes=(BATCH,),
+            verbose=False,
+            dynamo=True,
+        )
     assert program is not None
     program.model.metadata_props.update(_notes(trained))
     program.save(path, external_data=False)
 
 
 def pytorch(trained: Trained, path: Path) -> None:
-    """A program for `torch.export.load` if the suffix is .pt2, else a `state_dict` for `torch.load`."""
+    """A program for `torch.export.load` if the suffix is .pt2, else a `state_dict` for `torch.load`.
+
+    Raises HandgradError where there is no such folder.
+    """
+    _check_folder(path)
     module, example = _plain(trained)
     if path.suffix == ".pt2":
         program = torch.export.export(module, (example,), dynamic_shapes=(BATCH,))
@@ -62,10 +72,29 @@ def preparation(trained: Trained) -> str:
     return f"({unit} - {mean}) / {std}"
 
 
+def _check_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise HandgradError(f"{path.parent}: no such folder")
+
+
 def _plain(trained: Trained) -> tuple[nn.Module, torch.Tensor]:
     """The ordinary module in evaluation mode, and an input of two images: one would be taken for a constant."""
     module = layers.to_torch(trained.model).cpu().eval().requires_grad_(False)
     return module, torch.zeros(2, *trained.facts.shape, dtype=trained.dtype)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """The exporter warns of packages that are not needed here and of its own old habits."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def _notes(trained: Trained) -> dict[str, str]:

@@ -10,13 +10,16 @@ from torch.nn import functional as F
 
 from .data import Dataset
 
+INK = 0.25  # what differs from the background by this much of the whole range is drawn
+
 
 @dataclass(frozen=True)
 class Scaling:
     """What the training images said about pixels; a run keeps it, since every later image must be treated alike.
 
     `low` and `high` are the stored values of no ink and full ink, `mean` and `std` belong to pixels scaled to 0..1, one
-    for each channel. `dark` tells whether the background, by the border's median, is in the lower half.
+    for each channel. `dark` tells whether the background, by the border's median, is in the lower half; `fill` how much
+    of the frame's height or width, whichever is more, is drawn on, in the middle one of the images.
     """
 
     low: float
@@ -24,6 +27,7 @@ class Scaling:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     dark: bool
+    fill: float
 
     @staticmethod
     def of(data: Dataset) -> Scaling:
@@ -34,9 +38,11 @@ class Scaling:
             pixels = images[:, channel].double()
             mean.append((float(pixels.mean()) - data.low) / extent)
             std.append(float(pixels.std(correction=0)) / extent or 1.0)  # a channel that is constant stays 0
-        border = border_of(images[:10_000].double())
-        dark = float(border.median()) - data.low < extent / 2
-        return Scaling(data.low, data.high, tuple(mean), tuple(std), dark)
+        sample = (images[:10_000].double().mean(1) - data.low) / extent  # (N, H, W) in 0..1
+        background = border_of(sample).median()
+        boxes = ink(sample, background)
+        drawn = torch.maximum(boxes[:, 0] / sample.shape[1], boxes[:, 1] / sample.shape[2])
+        return Scaling(data.low, data.high, tuple(mean), tuple(std), bool(background < 0.5), float(drawn.median()))
 
     def apply(self, images: Tensor, dtype: torch.dtype) -> Tensor:
         """(N, C, H, W) as stored to the same shape, mean 0 and deviation 1 on the training images."""
@@ -49,6 +55,20 @@ def border_of(images: Tensor) -> Tensor:
     """The outermost pixels of (…, H, W), in one row."""
     sides = (images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1])
     return torch.cat([side.flatten() for side in sides])
+
+
+def ink(images: Tensor, background: Tensor) -> Tensor:
+    """Height, width, top and left, (N, 4), of what stands out from the background of images (N, H, W) in 0..1."""
+    drawn = (images - background).abs() > INK
+    sides = [_extent(drawn.any(2)), _extent(drawn.any(1))]  # (N, H) and (N, W)
+    return torch.stack([size for size, _ in sides] + [first for _, first in sides], 1)
+
+
+def _extent(marked: Tensor) -> tuple[Tensor, Tensor]:
+    """From the first to the last mark of each row (N, L): how long, and where it begins; without any, all of L."""
+    marked = marked | ~marked.any(1, keepdim=True)
+    first, behind = marked.int().argmax(1), marked.flip(1).int().argmax(1)
+    return marked.shape[1] - behind - first, first
 
 
 def shift(images: Tensor, most: int) -> Tensor:

@@ -13,26 +13,31 @@ from torch.nn import functional as F
 from handgrad._errors import HandgradError
 
 from .facts import Facts
-from .images import border_of
+from .images import border_of, ink
+
+SMALL = 0.8  # of the training images' fill; what fills less is cut out
 
 
 def read(path: Path, facts: Facts) -> tuple[Tensor, list[str]]:
     """(1, C, H, W) in the range of the stored pixels, and a note for each step that changed something.
 
-    What is transparent becomes background; colours become grey if the network sees grey, and then light and dark are
-    exchanged if the picture's background (the median of its border) is light and that of the training images dark, or
-    the other way round. The picture is scaled without distortion and what is left filled with its background. Raises
-    HandgradError, naming the file, where it is no picture.
+    What is transparent becomes background. For a network that sees grey, colours become grey, light and dark are
+    exchanged if the background (the median of the border) is light and that of the training images dark or the other
+    way round, and margins much wider than theirs are cut. The picture is scaled without distortion and what is left
+    filled with its background. Raises HandgradError, naming the file, where it is no picture.
     """
     channels, height, width = facts.shape
     if channels not in (1, 3):
         raise HandgradError(f"{path}: the network takes images of {channels} channels, a picture has 1 or 3")
     picture, notes = _in_mode(_opened(path), "L" if channels == 1 else "RGB")
     x = _pixels(picture)
-    background = border_of(x).median()
-    if channels == 1 and (background < 0.5) != facts.scaling.dark:
-        x, background = 1 - x, 1 - background
+    if channels == 1 and (border_of(x).median() < 0.5) != facts.scaling.dark:
+        x = 1 - x
         notes.append("inverted")
+    background = border_of(x).median()
+    if channels == 1 and x.shape[2:] != (height, width):
+        x, cut = _without_margins(x, background, facts.scaling.fill)
+        notes += ["margins cut"] if cut else []
     if x.shape[2:] != (height, width):
         notes.append(f"resized from {x.shape[3]}x{x.shape[2]} to {width}x{height}")
         x = _fitted(x, height, width, float(background))
@@ -49,7 +54,7 @@ def _opened(path: Path) -> Image.Image:
     except UnidentifiedImageError as problem:
         raise HandgradError(f"{path}: not a picture in a format known here") from problem
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
-        raise HandgradError(f"{path}: cannot be read: {problem}") from problem
+        raise HandgradError(f"{path}: cannot be read: {getattr(problem, 'strerror', None) or problem}") from problem
 
 
 def _in_mode(picture: Image.Image, mode: str) -> tuple[Image.Image, list[str]]:
@@ -81,6 +86,17 @@ def _pixels(picture: Image.Image) -> Tensor:
     """(H, W) or (H, W, C) of 0..255 to (1, C, H, W) of 0..1."""
     values = torch.from_numpy(np.array(picture, dtype=np.float32)) / 255
     return values.view(*values.shape[:2], -1).movedim(-1, 0)[None]
+
+
+def _without_margins(x: Tensor, background: Tensor, fill: float) -> tuple[Tensor, bool]:
+    """If what is drawn is small for its frame: a square around it, so wide that it fills as much as `fill`."""
+    height, width, top, left = ink(x[:, 0], background)[0].tolist()
+    if max(height / x.shape[2], width / x.shape[3]) >= SMALL * fill:
+        return x, False
+    side = round(max(height, width) / fill)
+    above, before = (side - height) // 2, (side - width) // 2
+    margins = (before - left, side - before + left - x.shape[3], above - top, side - above + top - x.shape[2])
+    return F.pad(x, margins, value=float(background)), True  # negative margins cut
 
 
 def _fitted(x: Tensor, height: int, width: int, background: float) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -50,13 +51,17 @@ class Run:
         """The folder of checkpoints."""
         return self.folder / "checkpoints"
 
-    def lock(self) -> None:
-        """Keep other processes from training here until this one ends. Raises HandgradError if one does so already."""
-        descriptor = os.open(self.folder, os.O_RDONLY)  # left open: the lock lasts as long as the descriptor
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else trains here meanwhile. Raises HandgradError if somebody does so already."""
+        descriptor = os.open(self.folder, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
         except BlockingIOError as problem:
             raise HandgradError(f"{self.folder}: another process is training this run") from problem
+        finally:
+            os.close(descriptor)  # and with it goes the lock, as it does when the process is killed
 
     def checkpoint(self, epoch: int, position: int) -> Path:
         """The checkpoint after `epoch` whole epochs and `position` batches; names sort as time goes."""
@@ -92,16 +97,19 @@ class Run:
         raise HandgradError(f"{self.folder}: no usable checkpoint in it")
 
 
+def check_free(folder: Path) -> None:
+    """Raises HandgradError if there is something at `folder` that a run would be put on top of."""
+    if folder.exists() and not folder.is_dir():
+        raise HandgradError(f"{folder}: not a folder")
+    if folder.exists() and any(folder.iterdir()):
+        raise HandgradError(f"{folder}: not empty, and no run is overwritten; --resume continues one")
+
+
 def create(folder: Path | None) -> Run:
     """An empty folder to train in; None is a dated one under runs/. Raises HandgradError if something is in it."""
     run = Run(_dated() if folder is None else folder)
-    try:
-        run.checkpoints.parent.mkdir(parents=True, exist_ok=True)
-        if any(run.folder.iterdir()):
-            raise HandgradError(f"{run.folder}: not empty, and no run is overwritten; --resume continues one")
-        run.checkpoints.mkdir()
-    except OSError as problem:
-        raise HandgradError(f"{run.folder}: cannot be made: {problem.strerror}") from problem
+    check_free(run.folder)
+    run.checkpoints.mkdir(parents=True)
     return run
 
 

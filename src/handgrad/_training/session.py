@@ -86,7 +86,6 @@ def check_gradients(session: Session, say: Say) -> None:
 def begin(session: Session, folder: Path | None) -> Run:
     """Make the run's folder (None: a dated one) and put into it what is known, a first checkpoint included."""
     place = run.create(folder)
-    place.lock()
     place.model.write_text(session.description.toml(), encoding="utf-8")
     name = session.config.model if session.config.model in models.NAMED else place.model.name
     place.config.write_text(session.config.toml(name), encoding="utf-8")

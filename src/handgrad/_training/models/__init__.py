@@ -79,8 +79,9 @@ class Model:
         needed = inspect.signature(cls).parameters
         try:
             inferred = {name: infer(x) for name, infer in INFERRED.items() if name in needed and name not in entry}
-            complete = {"type": entry["type"], **inferred, **{key: _tuples(value) for key, value in entry.items()}}
-            layer = cls(**{key: value for key, value in complete.items() if key != "type"})
+            given = inferred | {key: _tuples(value) for key, value in entry.items()}
+            arguments = {name: given[name] for name in needed if name in given}  # in the order of the signature
+            layer = cls(**arguments)
             y, _ = layer.eval()(x)  # eval: the probe must not enter running statistics
         except (
             ValueError,
@@ -91,7 +92,7 @@ class Model:
         ) as problem:  # from a constructor or on a bad shape
             place = f"{self.source}: layer {index} ({entry['type']}), input {tuple(x.shape)}"
             raise HandgradError(f"{place}: {problem}") from problem
-        return layer, complete, y
+        return layer, {"type": entry["type"], **arguments}, y
 
 
 def read(name: str) -> Model:

@@ -1,0 +1,405 @@
+"""`handgrad train`: every option, from the command line and from a file; what a person sees; how it is stopped."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+import tiny_runs
+import torch
+from click.testing import CliRunner
+from rich.console import Console
+
+from handgrad._cli import main, progress
+from handgrad._cli.train import train
+from handgrad._training import session
+from handgrad._training.config import Config
+
+COLOUR = "\x1b[38;5;"
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch):
+    """The options of a tiny run, whose folder is to be given; the test runs beside its data."""
+    monkeypatch.chdir(tmp_path)
+    tiny_runs.config(tmp_path)
+    return ["train", "--data", "data", "--model", "tiny.toml", "--epochs", "2", "--batch-size", "8", "--no-verify"]
+
+
+def run(*args, exit_code=0):
+    """The command in this process; what it printed."""
+    result = CliRunner().invoke(main, [str(arg) for arg in args])
+    assert result.exit_code == exit_code, result.output
+    assert "Traceback" not in result.output
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def resolved(folder):
+    return tomllib.loads((Path(folder) / "config.toml").read_text())
+
+
+# An option, its field in the configuration, and a value that is not the default.
+OPTIONS = {
+    "model": "lenet",
+    "epochs": 3,
+    "batch_size": 16,
+    "optimizer": "adamw",
+    "lr": 0.007,
+    "momentum": 0.8,
+    "weight_decay": 0.02,
+    "schedule": "onecycle",
+    "augment_shift": 2,
+    "dtype": "float64",
+    "device": "cpu:0",
+    "seed": 11,
+    "verify": False,
+    "save_every": "epoch",
+}
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """The configurations that a run would have been prepared with; then it stops."""
+    configurations = []
+
+    class StopError(Exception):
+        pass
+
+    def prepare(given, _description):
+        configurations.append(given)
+        raise click.exceptions.Exit(0)
+
+    monkeypatch.setattr(session, "prepare", prepare)
+    return configurations
+
+
+def flags(name, value):
+    dashed = name.replace("_", "-")
+    return ["--" + ("" if value else "no-") + dashed] if isinstance(value, bool) else [f"--{dashed}", str(value)]
+
+
+def test_every_field_of_the_configuration_is_an_option():
+    names = {param.name for param in train.params} - {"config", "resume", "out"}
+    assert names == set(Config.__dataclass_fields__) == {*OPTIONS, "data"}
+
+
+def test_without_options_the_defaults_are_those_of_the_configuration(taken):
+    run("train")
+    assert taken == [Config()]
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_each_option_typed(taken, name):
+    run("train", *flags(name, OPTIONS[name]))
+    expected = None if OPTIONS[name] == "epoch" else OPTIONS[name]
+    assert taken == [Config(**{name: expected})]
+
+
+@pytest.mark.parametrize("spelling", ["_", "-"])
+def test_all_options_from_a_file(taken, tmp_path, spelling):
+    lines = [f"{name.replace('_', spelling)} = {json.dumps(value)}" for name, value in OPTIONS.items()]
+    (tmp_path / "run.toml").write_text("\n".join([*lines, 'data = "images"']))
+    run("train", "--config", tmp_path / "run.toml")
+    assert taken == [Config(**OPTIONS | {"save_every": None}, data=tmp_path / "images")]
+
+
+def test_the_command_line_goes_before_the_file(taken, tmp_path):
+    (tmp_path / "run.toml").write_text("epochs = 7\nlr = 0.5\nverify = false")
+    run("train", "--epochs", 3, "--config", tmp_path / "run.toml", "--verify")
+    assert taken == [Config(epochs=3, lr=0.5, verify=True)]
+
+
+def test_paths_in_a_file_are_seen_from_its_folder(taken, tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "net.toml").write_text(tiny_runs.MODEL)
+    (tmp_path / "sub" / "run.toml").write_text('model = "net.toml"\ndata = "../data"')
+    monkeypatch.chdir(tmp_path)
+    run("train", "--config", "sub/run.toml")
+    assert taken == [Config(model="sub/net.toml", data=Path("sub/../data"))]
+
+
+WRONG_FILES = {
+    "lr = ": "run.toml: not TOML: ",
+    "learning_rate = 1": "unknown key 'learning_rate'; known are out, data, model, epochs,",
+    "config = 'a.toml'": "unknown key 'config'",
+    "resume = 'run'": "unknown key 'resume'",
+    "epochs = 3.5": "'3.5' is not a valid integer",
+    "epochs = true": "'True' is not a valid integer",
+    "epochs = [3]": "epochs must be one value",
+    "[lr]\na = 1": "lr must be one value",
+    "verify = 'perhaps'": "'perhaps' is not a valid boolean",
+    "optimizer = 3": "'3' is not one of 'sgd', 'adam', 'adamw'",
+    "lr = nan": "nan is not a finite number",
+    "seed = -1": "-1 is not in the range",
+}
+
+
+@pytest.mark.parametrize("text", WRONG_FILES)
+def test_a_wrong_file_is_one_clear_error(taken, tmp_path, text):
+    (tmp_path / "run.toml").write_text(text)
+    result = run("train", "--config", tmp_path / "run.toml", exit_code=2)
+    assert WRONG_FILES[text] in " ".join(result.stderr.split())
+    assert not taken
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--epochs", "0"], "0 is not in the range x>=1"),
+        (["--lr", "0"], "0.0 is not in the range x>0"),
+        (["--lr", "inf"], "inf is not a finite number"),
+        (["--momentum", "1"], "1.0 is not in the range 0<=x<1"),
+        (["--save-every", "often"], "'often' is not a valid float"),
+        (["--save-every", "-1"], "-1.0 is not in the range x>=0"),
+        (["--dtype", "float16"], "'float16' is not one of 'float32', 'float64', 'bfloat16'"),
+        (["--config", "gone.toml"], "gone.toml: cannot be read: No such file"),
+        (["--resume", "gone"], "gone: no such folder"),
+        (["--data", "gone"], "gone: no such file or folder"),
+        (["--model", "gone.toml"], "gone.toml: cannot be read: No such file"),
+        (["--model", "vgg"], "--model vgg: neither cnn nor lenet nor a .toml file"),
+        (["--device", "cuda:77"], "--device cuda:77: not to be had on this machine"),
+    ],
+)
+def test_wrong_options_are_one_clear_error(tmp_path, monkeypatch, args, message):
+    monkeypatch.chdir(tmp_path)
+    result = run("train", *args, exit_code=2)
+    assert message in " ".join(result.stderr.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_data_is_one_line_that_names_the_file(tmp_path, told):
+    (tmp_path / "data" / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03" + bytes(9))
+    result = run(*told, "--out", "run", exit_code=2)
+    assert result.stderr == "error: data/train-images-idx3-ubyte: truncated: 13 bytes, but its header alone takes 16\n"
+    assert not Path("run").exists()
+
+
+def test_a_run_from_start_to_end(told):
+    result = run(*told, "--out", "run")
+    lines = result.output.splitlines()
+    assert lines[0] == "data   data: 40 images to train on, 20 to test, 1x8x8, 4 classes"
+    assert lines[1].startswith("model  tiny.toml: ")
+    assert [line[:22] for line in lines[2:4]] == ["epoch 1/2  train loss ", "epoch 2/2  train loss "]
+    assert "test accuracy" in result.output
+    for name in ("curves.png", "confusion.png", "filters.png"):
+        assert f"picture: run/{name}" in lines
+    assert {path.name for path in Path("run").iterdir()} == {
+        *("config.toml", "model.toml", "run.json", "metrics.jsonl", "checkpoints"),
+        *("curves.png", "confusion.png", "filters.png"),
+    }
+    assert json.loads(Path("run/run.json").read_text())["finished"]
+
+
+def test_verification_says_the_worst_error(told):
+    assert "verified" not in run(*told, "--out", "quiet").output
+    result = run(*told, "--verify", "--out", "run")
+    assert "verified 14 gradients against autograd in float64: worst relative error " in result.output
+
+
+def test_a_wrong_gradient_stops_the_run_before_it_begins(told, monkeypatch):
+    from handgrad import layers
+
+    def lazy(_self, input):
+        return torch.relu(input), lambda grad: grad
+
+    monkeypatch.setattr(layers.ReLU, "forward", lazy)
+    result = run(*told, "--verify", "--out", "run", exit_code=1)
+    assert result.stderr.startswith("error: layer 2 (ReLU): the gradient of input is wrong: ")
+    assert not Path("run").exists()
+
+
+def test_a_loss_that_diverges_is_one_line(told):
+    result = run(*told, "--optimizer", "sgd", "--lr", "1e30", "--out", "run", exit_code=1)
+    assert result.stderr.startswith("error: epoch 1, batch ")
+
+
+def test_the_saved_configuration_repeats_the_run(told):
+    run(*told, "--seed", 3, "--augment-shift", 1, "--out", "first")
+    run("train", "--config", "first/config.toml", "--out", "second")
+    first, second = tiny_runs.content(Path("first")), tiny_runs.content(Path("second"))
+    for name in ("config.toml", "run.json"):
+        first.pop(name), second.pop(name)
+    assert first == second
+    assert resolved("first") == resolved("second")
+    assert resolved("first")["model"] == "model.toml"
+    assert Path(resolved("first")["data"]).is_absolute()
+
+
+def test_the_out_folder_may_come_from_the_file_and_is_not_saved(told):
+    Path("run.toml").write_text('out = "there"')
+    run(*told, "--config", "run.toml")
+    assert "out" not in resolved("there")
+
+
+def test_a_folder_that_is_not_empty_is_refused_at_once(told, monkeypatch):
+    run(*told, "--out", "run")
+    before = tiny_runs.content(Path("run"))
+    monkeypatch.setattr(session, "prepare", lambda *_: pytest.fail("the data was read"))
+    result = run(*told, "--out", "run", exit_code=2)
+    assert result.stderr == "error: run: not empty, and no run is overwritten; --resume continues one\n"
+    assert tiny_runs.content(Path("run")) == before
+
+
+def test_the_default_folder_is_dated(told):
+    run(*told)
+    (folder,) = Path("runs").iterdir()
+    assert (folder / "run.json").exists()
+
+
+def test_a_finished_run_says_so(told):
+    run(*told, "--out", "run")
+    before = tiny_runs.content(Path("run"))
+    result = run("train", "--resume", "run")
+    assert result.output.startswith("run is finished: 2 epochs, test accuracy ")
+    assert tiny_runs.content(Path("run")) == before
+
+
+def test_nothing_may_be_said_beside_resume(told):
+    run(*told, "--out", "run")
+    Path("empty.toml").write_text("")
+    for more in (["--lr", "1"], ["--verify"], ["--config", "empty.toml"], ["--out", "other"]):
+        result = run("train", "--resume", "run", *more, exit_code=2)
+        assert f"--resume goes on with the run's own options; leave out {more[0]}" in " ".join(result.stderr.split())
+
+
+def stop_at(monkeypatch, batch, number):
+    """Send this process a signal after so many batches, as Ctrl-C does."""
+    seen = []
+
+    def batch_done(_self, _session):
+        seen.append(1)
+        if len(seen) == batch:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(progress.Lines, "batch_done", batch_done)
+
+
+@pytest.mark.parametrize(
+    ("batch", "number", "exit_code"), [(1, signal.SIGINT, 130), (10, signal.SIGINT, 130), (7, signal.SIGTERM, 143)]
+)
+def test_a_signal_saves_and_says_how_to_go_on(told, monkeypatch, batch, number, exit_code):
+    run(*told, "--out", "whole run")
+    handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    with monkeypatch.context() as patch:
+        stop_at(patch, batch, number)
+        result = run(*told, "--out", "stopped run", exit_code=exit_code)
+    assert "stopped and saved; to go on:\n  handgrad train --resume 'stopped run'\n" in result.output
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert "going on after" in run("train", "--resume", "stopped run").output
+    assert tiny_runs.content(Path("stopped run")) == tiny_runs.content(Path("whole run"))
+
+
+def test_the_second_ctrl_c_ends_it_at_once(told, monkeypatch):
+    def batch_done(_self, _session):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(progress.Lines, "batch_done", batch_done)
+    result = CliRunner().invoke(main, [*told, "--out", "run"])
+    assert result.exit_code == 1
+    assert "Aborted!" in result.output
+
+
+def test_a_damaged_checkpoint_is_told_of_on_the_way(told, monkeypatch):
+    run(*told, "--out", "whole")
+    with monkeypatch.context() as patch:
+        stop_at(patch, 7, signal.SIGINT)
+        run(*told, "--out", "stopped", exit_code=130)
+    newest = max(Path("stopped/checkpoints").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-9])
+    result = run("train", "--resume", "stopped")
+    assert f"warning: {newest}: damaged or truncated" in result.stderr
+    assert tiny_runs.content(Path("stopped")) == tiny_runs.content(Path("whole"))
+
+
+def spawn(args, **options):
+    """The command in a process of its own."""
+    command = [sys.executable, "-m", "handgrad", *args]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+
+
+def wait_for(process, folder, condition):
+    deadline = time.monotonic() + 120
+    while not condition(folder):
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+@pytest.mark.slow
+def test_killed_in_mid_epoch_and_resumed_equals_the_uninterrupted_run(told):
+    long = [*told, "--save-every", "0", "--epochs", "15"]
+    process = spawn([*long, "--out", "killed"])
+    wait_for(process, Path("killed/checkpoints"), lambda folder: list(folder.glob("00003-00000002*")))
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not Path("killed/curves.png").exists()
+    run("train", "--resume", "killed")
+    run(*long, "--out", "whole")
+    assert tiny_runs.content(Path("killed")) == tiny_runs.content(Path("whole"))
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_another_process(told):
+    process = spawn([*told, "--epochs", "2000", "--out", "stopped"])
+    wait_for(process, Path("stopped/metrics.jsonl"), Path.exists)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert output.endswith("stopped and saved; to go on:\n  handgrad train --resume stopped\n")
+    assert "Traceback" not in output
+
+
+def in_terminal(monkeypatch, args, **environment):
+    """What the command writes to a terminal."""
+    written = io.StringIO()
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with monkeypatch.context() as patch:
+        patch.setattr(progress, "Console", lambda: Console(file=written, force_terminal=True, width=110))
+        output = run(*args).output
+    return written.getvalue(), output
+
+
+def test_a_bar_in_a_terminal_and_no_colour_if_that_is_wished(told, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    written, _ = in_terminal(monkeypatch, [*told, "--out", "colour"], TERM="xterm-256color")
+    bar = written[written.rindex("epoch 2/2") : written.rindex("left")]
+    assert "images/s  loss " in bar
+    assert "accuracy " in bar
+    assert "epoch 1/2  train loss" in written
+    assert COLOUR in written
+    written, _ = in_terminal(monkeypatch, [*told, "--out", "plain"], NO_COLOR="1")
+    assert "images/s  loss " in written
+    assert COLOUR not in written
+
+
+def test_plain_lines_in_a_terminal_that_cannot_move_its_cursor(told, monkeypatch):
+    written, output = in_terminal(monkeypatch, [*told, "--out", "run"], TERM="dumb")
+    assert "images/s" not in written
+    assert "epoch 2/2  train loss" in output
+
+
+def test_a_resumed_bar_begins_where_it_was(told, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_at(patch, 7, signal.SIGINT)
+        run(*told, "--out", "run", exit_code=130)
+    written, _ = in_terminal(monkeypatch, ["train", "--resume", "run"], TERM="xterm-256color")
+    assert "epoch 1/2" not in written
+    assert "epoch 2/2" in written
+
+
+def test_the_help_says_every_option_and_its_default():
+    text = " ".join(run("train", "--help").output.split())
+    assert "the 1,797 digits that come with handgrad" in text
+    for name in Config.__dataclass_fields__:
+        assert f"--{name.replace('_', '-')}" in text
+    assert f"[default: {Config.epochs}; x>=1]" in text
