@@ -1,4 +1,4 @@
-"""`handgrad train`: every option, from the command line and from a file; what a person sees; how it is stopped."""
+"""`handgrad train`: what it writes and says, how it is stopped, how it goes on."""
 
 import io
 import json
@@ -9,18 +9,17 @@ import time
 import tomllib
 from pathlib import Path
 
-import click
 import pytest
 import tiny_runs
 import torch
 from click.testing import CliRunner
+from commands import run
 from rich.console import Console
 
 from handgrad._cli import main, progress
-from handgrad._cli.train import train
 from handgrad._training import session
-from handgrad._training.config import Config
 
+pytestmark = pytest.mark.slow
 COLOUR = "\x1b[38;5;"
 
 
@@ -32,147 +31,8 @@ def told(tmp_path, monkeypatch):
     return ["train", "--data", "data", "--model", "tiny.toml", "--epochs", "2", "--batch-size", "8", "--no-verify"]
 
 
-def run(*args, exit_code=0):
-    """The command in this process; what it printed."""
-    result = CliRunner().invoke(main, [str(arg) for arg in args])
-    assert result.exit_code == exit_code, result.output
-    assert "Traceback" not in result.output
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
 def resolved(folder):
     return tomllib.loads((Path(folder) / "config.toml").read_text())
-
-
-# An option, its field in the configuration, and a value that is not the default.
-OPTIONS = {
-    "model": "lenet",
-    "epochs": 3,
-    "batch_size": 16,
-    "optimizer": "adamw",
-    "lr": 0.007,
-    "momentum": 0.8,
-    "weight_decay": 0.02,
-    "schedule": "onecycle",
-    "augment_shift": 2,
-    "dtype": "float64",
-    "device": "cpu:0",
-    "seed": 11,
-    "verify": False,
-    "save_every": "epoch",
-}
-
-
-@pytest.fixture
-def taken(monkeypatch):
-    """The configurations that a run would have been prepared with; then it stops."""
-    configurations = []
-
-    class StopError(Exception):
-        pass
-
-    def prepare(given, _description):
-        configurations.append(given)
-        raise click.exceptions.Exit(0)
-
-    monkeypatch.setattr(session, "prepare", prepare)
-    return configurations
-
-
-def flags(name, value):
-    dashed = name.replace("_", "-")
-    return ["--" + ("" if value else "no-") + dashed] if isinstance(value, bool) else [f"--{dashed}", str(value)]
-
-
-def test_every_field_of_the_configuration_is_an_option():
-    names = {param.name for param in train.params} - {"config", "resume", "out"}
-    assert names == set(Config.__dataclass_fields__) == {*OPTIONS, "data"}
-
-
-def test_without_options_the_defaults_are_those_of_the_configuration(taken):
-    run("train")
-    assert taken == [Config()]
-
-
-@pytest.mark.parametrize("name", OPTIONS)
-def test_each_option_typed(taken, name):
-    run("train", *flags(name, OPTIONS[name]))
-    expected = None if OPTIONS[name] == "epoch" else OPTIONS[name]
-    assert taken == [Config(**{name: expected})]
-
-
-@pytest.mark.parametrize("spelling", ["_", "-"])
-def test_all_options_from_a_file(taken, tmp_path, spelling):
-    lines = [f"{name.replace('_', spelling)} = {json.dumps(value)}" for name, value in OPTIONS.items()]
-    (tmp_path / "run.toml").write_text("\n".join([*lines, 'data = "images"']))
-    run("train", "--config", tmp_path / "run.toml")
-    assert taken == [Config(**OPTIONS | {"save_every": None}, data=tmp_path / "images")]
-
-
-def test_the_command_line_goes_before_the_file(taken, tmp_path):
-    (tmp_path / "run.toml").write_text("epochs = 7\nlr = 0.5\nverify = false")
-    run("train", "--epochs", 3, "--config", tmp_path / "run.toml", "--verify")
-    assert taken == [Config(epochs=3, lr=0.5, verify=True)]
-
-
-def test_paths_in_a_file_are_seen_from_its_folder(taken, tmp_path, monkeypatch):
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "net.toml").write_text(tiny_runs.MODEL)
-    (tmp_path / "sub" / "run.toml").write_text('model = "net.toml"\ndata = "../data"')
-    monkeypatch.chdir(tmp_path)
-    run("train", "--config", "sub/run.toml")
-    assert taken == [Config(model="sub/net.toml", data=Path("sub/../data"))]
-
-
-WRONG_FILES = {
-    "lr = ": "run.toml: not TOML: ",
-    "learning_rate = 1": "unknown key 'learning_rate'; known are out, data, model, epochs,",
-    "config = 'a.toml'": "unknown key 'config'",
-    "resume = 'run'": "unknown key 'resume'",
-    "epochs = 3.5": "'3.5' is not a valid integer",
-    "epochs = true": "'True' is not a valid integer",
-    "epochs = [3]": "epochs must be one value",
-    "[lr]\na = 1": "lr must be one value",
-    "verify = 'perhaps'": "'perhaps' is not a valid boolean",
-    "optimizer = 3": "'3' is not one of 'sgd', 'adam', 'adamw'",
-    "lr = nan": "nan is not a finite number",
-    "seed = -1": "-1 is not in the range",
-}
-
-
-@pytest.mark.parametrize("text", WRONG_FILES)
-def test_a_wrong_file_is_one_clear_error(taken, tmp_path, text):
-    (tmp_path / "run.toml").write_text(text)
-    result = run("train", "--config", tmp_path / "run.toml", exit_code=2)
-    assert WRONG_FILES[text] in " ".join(result.stderr.split())
-    assert not taken
-
-
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (["--epochs", "0"], "0 is not in the range x>=1"),
-        (["--lr", "0"], "0.0 is not in the range x>0"),
-        (["--lr", "inf"], "inf is not a finite number"),
-        (["--momentum", "1"], "1.0 is not in the range 0<=x<1"),
-        (["--save-every", "often"], "'often' is not a valid float"),
-        (["--save-every", "-1"], "-1.0 is not in the range x>=0"),
-        (["--dtype", "float16"], "'float16' is not one of 'float32', 'float64', 'bfloat16'"),
-        (["--config", "gone.toml"], "gone.toml: cannot be read: No such file"),
-        (["--resume", "gone"], "gone: no such folder"),
-        (["--data", "gone"], "gone: no such file or folder"),
-        (["--model", "gone.toml"], "gone.toml: cannot be read: No such file"),
-        (["--model", "vgg"], "--model vgg: neither cnn nor lenet nor a .toml file"),
-        (["--device", "cuda:77"], "--device cuda:77: not to be had on this machine"),
-    ],
-)
-def test_wrong_options_are_one_clear_error(tmp_path, monkeypatch, args, message):
-    monkeypatch.chdir(tmp_path)
-    result = run("train", *args, exit_code=2)
-    assert message in " ".join(result.stderr.split())
-    assert not list(tmp_path.iterdir())
 
 
 def test_bad_data_is_one_line_that_names_the_file(tmp_path, told):
@@ -334,7 +194,6 @@ def wait_for(process, folder, condition):
         time.sleep(0.002)
 
 
-@pytest.mark.slow
 def test_killed_in_mid_epoch_and_resumed_equals_the_uninterrupted_run(told):
     long = [*told, "--save-every", "0", "--epochs", "15"]
     process = spawn([*long, "--out", "killed"])
@@ -347,7 +206,6 @@ def test_killed_in_mid_epoch_and_resumed_equals_the_uninterrupted_run(told):
     assert tiny_runs.content(Path("killed")) == tiny_runs.content(Path("whole"))
 
 
-@pytest.mark.slow
 def test_ctrl_c_in_another_process(told):
     process = spawn([*told, "--epochs", "2000", "--out", "stopped"])
     wait_for(process, Path("stopped/metrics.jsonl"), Path.exists)
@@ -395,11 +253,3 @@ def test_a_resumed_bar_begins_where_it_was(told, monkeypatch):
     written, _ = in_terminal(monkeypatch, ["train", "--resume", "run"], TERM="xterm-256color")
     assert "epoch 1/2" not in written
     assert "epoch 2/2" in written
-
-
-def test_the_help_says_every_option_and_its_default():
-    text = " ".join(run("train", "--help").output.split())
-    assert "the 1,797 digits that come with handgrad" in text
-    for name in Config.__dataclass_fields__:
-        assert f"--{name.replace('_', '-')}" in text
-    assert f"[default: {Config.epochs}; x>=1]" in text

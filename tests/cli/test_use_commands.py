@@ -8,20 +8,13 @@ import idx_files
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
+from commands import run
 from PIL import Image
 from torch import nn
 
-from handgrad._cli import main
 from handgrad._training import data
 
-
-def run(*args, exit_code=0):
-    """The command in this process; what it printed."""
-    result = CliRunner().invoke(main, [str(arg) for arg in args])
-    assert result.exit_code == exit_code, result.output
-    assert "Traceback" not in result.output
-    return result
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +39,6 @@ def pictures(tmp_path_factory):
     return paths
 
 
-@pytest.mark.slow
 def test_evaluate(digits):
     last = json.loads((digits / "metrics.jsonl").read_text().splitlines()[-1])
     result = run("evaluate", digits, "--json")
@@ -58,7 +50,6 @@ def test_evaluate(digits):
     assert text == f"accuracy {answer['accuracy']:.2%} ({answer['wrong']} of 359 wrong), loss {answer['loss']:.4f}\n"
 
 
-@pytest.mark.slow
 def test_evaluate_other_data(digits, tmp_path):
     made = idx_files.arrays(train=50, test=30)
     for part in ("train", "test"):
@@ -69,7 +60,6 @@ def test_evaluate_other_data(digits, tmp_path):
     assert result.stderr == f"error: {tmp_path / 'gone'}: no such file or folder\n"
 
 
-@pytest.mark.slow
 def test_predict_one_picture_as_json(digits, pictures):
     result = run("predict", digits, pictures[3], "--json")
     answer = json.loads(result.stdout)
@@ -80,7 +70,6 @@ def test_predict_one_picture_as_json(digits, pictures):
     assert answer["prepared"] == ["turned to grey", "inverted", "resized from 160x160 to 8x8"]
 
 
-@pytest.mark.slow
 def test_predict_real_digits(digits, pictures):
     answers = json.loads(run("predict", digits, *pictures, "--json").stdout)
     assert [answer["image"] for answer in answers] == [str(path) for path in pictures]
@@ -90,7 +79,6 @@ def test_predict_real_digits(digits, pictures):
     assert lines[0].endswith("% sure  (turned to grey, inverted, resized from 160x160 to 8x8)")
 
 
-@pytest.mark.slow
 def test_what_cannot_be_predicted(digits, tmp_path):
     (tmp_path / "text.png").write_text("hello")
     assert run("predict", digits, tmp_path / "text.png", exit_code=2).stderr == (
@@ -101,7 +89,6 @@ def test_what_cannot_be_predicted(digits, tmp_path):
     assert "Missing argument 'IMAGE...'" in run("predict", digits, exit_code=2).stderr
 
 
-@pytest.mark.slow
 def test_export_prints_a_network_that_the_file_fits(digits, tmp_path):
     path = tmp_path / "net.pt"
     text = run("export", digits, "--torch", path).stdout
@@ -115,7 +102,6 @@ def test_export_prints_a_network_that_the_file_fits(digits, tmp_path):
     assert accuracy == json.loads(run("evaluate", digits, "--json").stdout)["accuracy"]
 
 
-@pytest.mark.slow
 def test_export_says_what_it_wrote(digits, tmp_path):
     pytest.importorskip("onnxscript")
     text = run("export", digits, "--onnx", tmp_path / "net.onnx", "--torch", tmp_path / "net.pt2").stdout
@@ -126,7 +112,6 @@ def test_export_says_what_it_wrote(digits, tmp_path):
     assert "give --onnx FILE or --torch FILE" in run("export", digits, exit_code=2).stderr
 
 
-@pytest.mark.slow
 def test_the_file_system_says_no_in_one_line(digits, tmp_path):
     result = run("export", digits, "--torch", tmp_path / "no" / "net.pt", exit_code=2)
     assert result.stderr == f"error: {tmp_path / 'no'}: no such folder\n"
@@ -141,7 +126,6 @@ def test_help_lists_the_commands_and_version_is_the_package_s():
     assert run("--version").output == f"handgrad {version('handgrad')}\n"
 
 
-@pytest.mark.slow
 def test_as_a_module_and_without_what_only_commands_need():
     code = (
         "import runpy, sys; sys.argv[1:] = ['--version']\n"

@@ -11,6 +11,8 @@ from handgrad import HandgradError
 from handgrad._training import checkpoint, metrics
 from handgrad._training.optim import OPTIMIZERS, SCHEDULES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def whole(tmp_path):
