@@ -9,7 +9,9 @@ import tiny_runs
 import torch
 from torch import nn
 
-from handgrad._training import loop
+from handgrad import layers
+from handgrad._training import loop, session
+from handgrad._training.batches import batches
 from handgrad._training.config import Config
 
 
@@ -61,8 +63,6 @@ def test_it_learns_without_autograd(tmp_path, no_autograd, optimizer):  # noqa: 
 
 
 def test_with_verification_autograd_is_called_for_it_alone(tmp_path, no_autograd):  # noqa: ARG001
-    from handgrad._training import session
-
     prepared = tiny_runs.prepared(tiny_runs.config(tmp_path))
     with pytest.raises((AutogradError, AssertionError)):
         session.check_gradients(prepared, print)
@@ -79,9 +79,18 @@ def test_equal_seeds_give_equal_bits_and_others_do_not(tmp_path):
     assert a["metrics.jsonl"] != c["metrics.jsonl"]
 
 
-def test_verification_changes_no_bit(tmp_path):
-    from handgrad._training import session
+@pytest.mark.parametrize(("device", "expected"), [("cpu", []), ("cuda", [True]), ("cuda:1", [True])])
+def test_a_gpu_is_told_to_keep_its_sums_in_order(monkeypatch, device, expected):
+    asked = []
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda mode, warn_only: asked.append(mode and warn_only))
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    session._same_bits(torch.device(device))
+    assert asked == expected
+    assert ("CUBLAS_WORKSPACE_CONFIG" in os.environ) == bool(expected)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
 
+
+def test_verification_changes_no_bit(tmp_path):
     told = tiny_runs.config(tmp_path)
     tiny_runs.go(tiny_runs.begin(told, tmp_path / "plain"))
     prepared = tiny_runs.prepared(told)
@@ -93,24 +102,21 @@ def test_verification_changes_no_bit(tmp_path):
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 def test_every_step_is_the_one_that_autograd_would_take(tmp_path, optimizer):
     """The same network in torch.nn, with autograd, over the same batches in float64: weights and figures agree."""
-    from handgrad import layers
-    from handgrad._training.batches import batches
-
     told = tiny_runs.config(
         tmp_path, optimizer=optimizer, augment_shift=0, dtype="float64", weight_decay=0.01, momentum=0.8
     )
     opened = tiny_runs.begin(told, tmp_path / "run")
-    session = opened[0]
-    for layer in session.model:
+    begun = opened[0]
+    for layer in begun.model:
         if isinstance(layer, nn.Dropout):
             layer.p = 0.0
-    twin = layers.to_torch(session.model)
+    twin = layers.to_torch(begun.model)
     betas = {"betas": (0.8, 0.999)} if optimizer != "sgd" else {"momentum": 0.8}
     theirs = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer]
     updates = theirs(twin.parameters(), 0.01, weight_decay=0.01, **betas)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(updates, 2 * tiny_runs.BATCHES)
-    x = session.facts.scaling.apply(session.data.train.images, torch.float64)
-    y = session.data.train.labels
+    x = begun.facts.scaling.apply(begun.data.train.images, torch.float64)
+    y = begun.data.train.labels
     figures = []
     for epoch in range(2):
         loss_sum, right = 0.0, 0
@@ -123,8 +129,8 @@ def test_every_step_is_the_one_that_autograd_would_take(tmp_path, optimizer):
             scheduler.step()
             loss_sum += loss.item() * len(indices)
             right += int((logits.argmax(1) == y[indices]).sum())
-        test = twin.eval()(session.facts.scaling.apply(session.data.test.images, torch.float64))
-        truth = session.data.test.labels
+        test = twin.eval()(begun.facts.scaling.apply(begun.data.test.images, torch.float64))
+        truth = begun.data.test.labels
         figures.append(
             {
                 "epoch": epoch + 1,
@@ -136,9 +142,9 @@ def test_every_step_is_the_one_that_autograd_would_take(tmp_path, optimizer):
             }
         )
     tiny_runs.go(opened)
-    for ours, right_one in zip(session.progress.history, figures, strict=True):
+    for ours, right_one in zip(begun.progress.history, figures, strict=True):
         assert ours == pytest.approx(right_one, rel=1e-9)
-    for ours, right_one in zip(session.model.state_dict().values(), twin.state_dict().values(), strict=True):
+    for ours, right_one in zip(begun.model.state_dict().values(), twin.state_dict().values(), strict=True):
         torch.testing.assert_close(ours, right_one, rtol=1e-8, atol=1e-10)
 
 

@@ -20,6 +20,13 @@ def test_lines_are_appended_and_read(tmp_path):
     assert [json.loads(text) for text in path.read_text().splitlines()] == lines
 
 
+def test_a_line_is_on_the_disk_before_the_run_goes_on(tmp_path, monkeypatch):
+    path, synced = tmp_path / "metrics.jsonl", []
+    monkeypatch.setattr("os.fsync", lambda _: synced.append(path.read_text()))
+    metrics.append(path, {"epoch": 1})
+    assert synced == ['{"epoch": 1}\n']
+
+
 @pytest.mark.parametrize("rest", ["", '{"epoch": 4, "te', "null\n", "[1]\n", "\x00\x00", '{"loss": 1}\n'])
 def test_restored_to_what_the_checkpoint_knows(tmp_path, rest):
     path = tmp_path / "metrics.jsonl"

@@ -1,6 +1,7 @@
 """Networks from TOML: what may be left out is inferred, what is wrong is named by file, layer and argument."""
 
 import tomllib
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +9,9 @@ from torch import nn
 
 from handgrad import HandgradError
 from handgrad._training import models
+from handgrad._training.verify import verify
 
+EXAMPLES = Path(__file__).parents[2] / "examples" / "models"
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (1, 5, 9)]
 
 
@@ -20,6 +23,14 @@ def test_the_named_ones_adapt_to_size_channels_and_classes(name, shape):
     assert logits.shape == (4, 7)
     assert backward(torch.ones(4, 7)).shape == (4, *shape)
     assert model.training
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_examples_do_so_too_and_their_gradients_are_right(path, shape):
+    torch.manual_seed(0)
+    model, _ = models.read(str(path)).build(shape, classes=7)
+    assert verify(model, torch.randn(4, *shape), torch.arange(4))[0].error < 1e-10
 
 
 def written(folder, text):

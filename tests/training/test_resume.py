@@ -8,7 +8,7 @@ import tiny_runs
 import torch
 
 from handgrad import HandgradError
-from handgrad._training import checkpoint, metrics
+from handgrad._training import checkpoint, loop, metrics
 from handgrad._training.optim import OPTIMIZERS, SCHEDULES
 
 pytestmark = pytest.mark.slow
@@ -74,6 +74,14 @@ def test_killed_at_the_end_of_an_epoch(tmp_path, whole, monkeypatch, moment, whe
         with pytest.raises(KilledError):
             tiny_runs.go(opened)
     tiny_runs.go(tiny_runs.take_up(told, tmp_path / "killed"))
+    assert tiny_runs.content(tmp_path / "killed") == expected
+
+
+def test_killed_after_the_last_epoch_but_before_the_end(tmp_path, whole):
+    told, expected = whole
+    opened = tiny_runs.begin(told, tmp_path / "killed")
+    loop.fit(*opened, tiny_runs.Silent(), lambda: False)
+    assert tiny_runs.go(tiny_runs.take_up(told, tmp_path / "killed"))
     assert tiny_runs.content(tmp_path / "killed") == expected
 
 

@@ -43,7 +43,7 @@ def onnx(trained: Trained, path: Path) -> None:
         )
     assert program is not None
     program.model.metadata_props.update(_notes(trained))
-    program.save(path, external_data=False)
+    program.save(path)
 
 
 def pytorch(trained: Trained, path: Path) -> None:

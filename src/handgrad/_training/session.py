@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from handgrad import layers
 from handgrad._errors import HandgradError
 
-from . import checkpoint, data, metrics, models, optim, run, state, verify
+from . import checkpoint, data, files, metrics, models, optim, run, state, verify
 from .batches import count
 from .config import DTYPES, Config
 from .data import Dataset
@@ -54,6 +55,7 @@ class Session:
 def prepare(config: Config, description: models.Model) -> Session:
     """Everything before the first step, the global generator seeded. Raises HandgradError for bad data or models."""
     device = config.torch_device()
+    _same_bits(device)
     loaded = data.load(config.data, config.seed)
     torch.manual_seed(config.seed)
     model, description = description.build(loaded.shape, len(loaded.classes))
@@ -73,6 +75,13 @@ def prepare(config: Config, description: models.Model) -> Session:
     return Session(config, description, loaded.to(device), model, optimizer, scheduler, facts, state.Progress())
 
 
+def _same_bits(device: torch.device) -> None:
+    """On a GPU sums run in any order unless PyTorch is told otherwise; it warns of what it cannot keep in order."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
 def check_gradients(session: Session, say: Say) -> None:
     """Compare every gradient with autograd's and say the worst error. Raises `verify.WrongGradientError`."""
     sample = session.data.train.images[: verify.IMAGES]
@@ -86,9 +95,9 @@ def check_gradients(session: Session, say: Say) -> None:
 def begin(session: Session, folder: Path | None) -> Run:
     """Make the run's folder (None: a dated one) and put into it what is known, a first checkpoint included."""
     place = run.create(folder)
-    place.model.write_text(session.description.toml(), encoding="utf-8")
+    files.write(place.model, session.description.toml())
     name = session.config.model if session.config.model in models.NAMED else place.model.name
-    place.config.write_text(session.config.toml(name), encoding="utf-8")
+    files.write(place.config, session.config.toml(name))
     session.facts.write(place.facts)
     session.save(place)
     return place
