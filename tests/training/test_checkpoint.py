@@ -61,7 +61,7 @@ def test_every_truncation_is_refused(path):
     whole = path.read_bytes()
     for length in (0, 4, 8, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(HandgradError, match=r"a\.safetensors: (damaged|not a checkpoint)"):
+        with pytest.raises(HandgradError, match=r"damaged|not a checkpoint"):
             checkpoint.load(path)
 
 
@@ -77,7 +77,7 @@ def test_every_flipped_bit_is_refused(path):
         bent = bytearray(whole)
         bent[position] ^= 1 << position % 8
         path.write_bytes(bent)
-        with pytest.raises(HandgradError, match=r"a\.safetensors: "):
+        with pytest.raises(HandgradError, match=r"damaged|not a checkpoint|written in format"):
             checkpoint.load(path)
 
 

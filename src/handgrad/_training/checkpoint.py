@@ -35,27 +35,30 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
 
 
 def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
-    """Tensors, ties restored, and facts. Raises HandgradError for a damaged, truncated or foreign file."""
+    """Tensors, ties restored, and facts.
+
+    Raises HandgradError, which says what is wrong but not where, for a damaged, truncated or foreign file.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError) as problem:
-        raise HandgradError(f"{path}: damaged or truncated: {problem}") from problem
-    header = _header(path, metadata)
+        raise HandgradError(f"damaged or truncated: {problem}") from problem
+    header = _header(metadata)
     if header.pop("digest", None) != _digest(tensors, header):
-        raise HandgradError(f"{path}: damaged: its digest is not that of its content")
+        raise HandgradError("damaged: its digest is not that of its content")
     return tensors | {alias: tensors[name] for alias, name in header["ties"].items()}, header["facts"]
 
 
-def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+def _header(metadata: Mapping[str, str]) -> dict[str, Any]:
     try:
         header: dict[str, Any] = json.loads(metadata[KEY])
         version = header["format"]
     except (KeyError, TypeError, ValueError) as problem:
-        raise HandgradError(f"{path}: not a checkpoint of handgrad") from problem
+        raise HandgradError("not a checkpoint of handgrad") from problem
     if version != FORMAT:
-        raise HandgradError(f"{path}: written in format {version}; this handgrad reads format {FORMAT}")
+        raise HandgradError(f"written in format {version}; this handgrad reads format {FORMAT}")
     return header
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from handgrad._errors import HandgradError
 
@@ -17,7 +17,7 @@ from . import checkpoint
 from .checkpoint import Tensors
 
 Say = Callable[[str], None]
-Loaded = tuple[Path, Tensors, dict[str, Any]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -84,16 +84,17 @@ class Run:
         for path in stale + [path for path in self.newest_first() if path > after]:
             path.unlink()
 
-    def readable(self, say: Say) -> Iterator[Loaded]:
-        """Checkpoints that can be believed, newest first. The others are told of and passed over.
+    def newest(self, take: Callable[[Tensors, dict[str, Any]], T], say: Say) -> tuple[Path, T]:
+        """The newest checkpoint that can be used, and what `take` made of its tensors and facts.
 
-        Raises HandgradError when there is none left.
+        Those that are damaged or foreign, or of which `take` raises HandgradError, are told of and passed over. Raises
+        HandgradError when none is left.
         """
         for path in self.newest_first():
             try:
-                yield path, *checkpoint.load(path)
+                return path, take(*checkpoint.load(path))
             except HandgradError as problem:
-                say(f"warning: {problem}; trying the one before")
+                say(f"warning: {path}: {problem}; trying the one before")
         raise HandgradError(f"{self.folder}: no usable checkpoint in it")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.optim import Optimizer
@@ -15,6 +16,7 @@ from handgrad._errors import HandgradError
 
 from . import checkpoint, data, files, metrics, models, optim, run, state, verify
 from .batches import count
+from .checkpoint import Tensors
 from .config import DTYPES, Config
 from .data import Dataset
 from .facts import Facts
@@ -116,13 +118,11 @@ def take_up(session: Session, place: Run, say: Say) -> None:
     for name in ("threads", "versions"):
         if (then := getattr(before, name)) != (now := getattr(session.facts, name)):
             say(f"warning: {name} were {then}, are {now}: the last bits may differ from an uninterrupted run")
-    for path, tensors, facts in place.readable(say):
-        try:
-            session.progress = state.restore(tensors, facts, session.model, session.optimizer, session.scheduler)
-        except HandgradError as problem:
-            say(f"warning: {path}: {problem}; trying the one before")
-            continue
-        break
+
+    def take(tensors: Tensors, facts: dict[str, Any]) -> state.Progress:
+        return state.restore(tensors, facts, session.model, session.optimizer, session.scheduler)
+
+    path, session.progress = place.newest(take, say)
     place.sweep(after=path)
     session.facts = before
     metrics.restore(place.metrics, session.progress.history)

@@ -50,13 +50,7 @@ def load(folder: Path, device: str | None, say: Say) -> Trained:
     where = usable(device or str(facts.config["device"]))
     model, description = models.read(str(place.model)).build(facts.shape, len(facts.classes))
     model = model.to(where, DTYPES[str(facts.config["dtype"])])
-    for path, tensors, _ in place.readable(say):
-        try:
-            state.load_model(tensors, model)
-        except HandgradError as problem:
-            say(f"warning: {path}: {problem}; trying the one before")
-            continue
-        break
+    place.newest(lambda tensors, _facts: state.load_model(tensors, model), say)
     return Trained(model.eval(), description, facts, where)
 
 
