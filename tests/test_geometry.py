@@ -125,5 +125,6 @@ def test_one_number_stands_for_every_dimension(value: Any, expected: Any) -> Non
 def test_frozen_makes_keys_of_sequences() -> None:
     assert frozen([1, [2, 3]]) == (1, (2, 3))
     assert frozen("same") == "same"
-    assert frozen(1.5) == 1.5
+    assert repr(frozen(1.5)) == "1.5"
+    assert frozen((1, 1.0)) != frozen((1, 1))
     assert hash(frozen([(1, 2), [3, 4]])) == hash(((1, 2), (3, 4)))

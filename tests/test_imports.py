@@ -18,7 +18,7 @@ PACKAGE = Path(hg.__file__).parent
 
 # From the bottom up: a file or folder imports from rungs below its own, and from itself.
 LADDER = [
-    ["_errors", "_config"],
+    ["_errors", "_config", "_context"],
     ["_geometry", "_targets"],
     ["_operands", "_padding", "_algorithms"],
     ["functional"],
@@ -137,7 +137,6 @@ from test_functional_promises import calls
 others = {
     "Gradients": lambda: hg.Gradients(None, None, None),
     "HandgradError": lambda: hg.HandgradError("wrong"),
-    "HandgradWarning": lambda: hg.HandgradWarning("odd"),
     "show_config": hg.show_config,
     "functional": lambda: hg.functional.conv2d,
     "layers": lambda: hg.layers.Conv2d(1, 1, 1),

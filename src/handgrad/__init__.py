@@ -9,7 +9,7 @@ torch.Size([4, 3, 3, 3])
 
 from . import functional, layers, losses, testing
 from ._config import show_config
-from ._errors import HandgradError, HandgradWarning
+from ._errors import HandgradError
 from .functional import (
     Gradients,
     conv1d,
@@ -50,10 +50,11 @@ from .functional import (
     unfold3d,
 )
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Gradients",
     "HandgradError",
-    "HandgradWarning",
     "conv1d",
     "conv1d_backward",
     "conv1d_bias",

@@ -20,7 +20,6 @@ def show_config() -> None:
         "vectors": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
-        "algorithm": "reference",
     }
     print("\n".join(f"{name:10} {value}" for name, value in rows.items()))
 

@@ -22,6 +22,9 @@ Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
 
+_LARGEST = 2**31 - 1  # beyond it positions would overflow what a tensor can address
+
+
 @dataclass(frozen=True)
 class ConvGeometry:
     """Everything about a convolution but its tensors; one entry a spatial dimension, `padding` as (low, high).
@@ -135,8 +138,18 @@ def transpose_geometry(
     return ConvGeometry(output, input, kernel, step, spread, pads, groups)
 
 
+@dataclass(frozen=True, repr=False)
+class _Odd:
+    """What is no integer: equal to none, as 1.0 would be to 1, and printed as it was."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
 def frozen(value: object) -> object:
-    """Every integer as an int and whatever can be iterated as a tuple, all the way down, so that it can be a key."""
+    """A key for a cache: integers as ints, what can be iterated as a tuple, all the way down, anything else as odd."""
     if isinstance(value, str):
         return value
     converts: tuple[Callable[[Any], object], ...] = (index, lambda entries: tuple(map(frozen, entries)))
@@ -145,7 +158,7 @@ def frozen(value: object) -> object:
             return convert(value)
         except TypeError:
             continue
-    return value
+    return _Odd(repr(value))
 
 
 def per_dim(op: str, name: str, value: object, dims: int, least: int) -> Ints:
@@ -156,9 +169,11 @@ def per_dim(op: str, name: str, value: object, dims: int, least: int) -> Ints:
     except TypeError:
         ints = ()
     if len(ints) not in (1, dims):
-        raise error(op, f"{name} must be an int or a sequence of {dims}", **{name: value})
+        raise error(op, f"{name} must be an int or a sequence of {dims}", **{name: (value, "")})
     if min(ints) < least:
-        raise error(op, f"{name} must be at least {least}", **{name: value})
+        raise error(op, f"{name} must be at least {least}", **{name: (value, "")})
+    if max(ints) > _LARGEST:
+        raise error(op, f"{name} must be at most {_LARGEST}", **{name: (value, "")})
     return ints * (dims // len(ints))
 
 
@@ -169,7 +184,7 @@ def _pairs(op: str, padding: object, dims: int) -> Pairs:
     entries = (0,) if padding == "valid" else padding if isinstance(padding, tuple) else (padding,)
     if any(isinstance(entry, tuple) for entry in entries):
         if len(entries) != dims or not all(isinstance(e, tuple) and len(e) == 2 for e in entries):
-            raise error(op, f"padding in pairs needs {dims} of (low, high), one a dimension", padding=padding)
+            raise error(op, f"padding in pairs needs {dims} of (low, high), one a dimension", padding=(padding, ""))
         ends = (per_dim(op, "padding", pair, 2, 0) for pair in entries)
         return tuple((low, high) for low, high in ends)
     try:
@@ -180,7 +195,7 @@ def _pairs(op: str, padding: object, dims: int) -> Pairs:
                 op,
                 "padding must be an int or a sequence of 1",
                 f"one side each? padding=({padding},)",
-                padding=padding,
+                padding=(padding, ""),
             ) from None
         raise problem
 

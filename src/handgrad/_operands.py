@@ -5,8 +5,6 @@ Everything here reads shapes, dtypes, devices and strides, never values.
 
 from __future__ import annotations
 
-from math import prod
-
 import torch
 from torch import Tensor
 
@@ -26,6 +24,11 @@ def check_tensors(op: str, **tensors: Tensor | None) -> None:
         elif tensor is not None or name != "bias":
             hint = "torch.from_numpy(array)" if type(tensor).__module__ == "numpy" else None
             raise error(op, f"{name} must be a tensor, got {type(tensor).__name__}", hint)
+    for name, tensor in given.items():
+        if tensor.layout is not torch.strided or tensor.is_nested:
+            raise error(
+                op, f"{name} must be dense", f"`{name}.to_dense()`", **{name: (tensor.shape, str(tensor.layout))}
+            )
     if len({tensor.dtype for tensor in given.values()}) > 1:
         raise error(op, "the dtypes differ", **{name: tensor.dtype for name, tensor in given.items()})
     if len({tensor.device for tensor in given.values()}) > 1:
@@ -51,7 +54,7 @@ def check_conv(op: str, input: Ints, weight: Ints, groups: int, dims: int) -> No
             weight=(weight, f"C/groups = {per_group}, groups = {groups}"),
             needed=f"C = {per_group} · {groups} = {per_group * groups}, got {C}",
         )
-    if prod((*input[-dims:], *weight[:1], *weight[2:])) == 0:
+    if min((*input[-dims:], *weight[:1], *weight[2:])) < 1:
         raise error(op, "only the batch and the input channels may be empty", input=input, weight=weight)
 
 
@@ -70,7 +73,7 @@ def check_transpose(op: str, input: Ints, weight: Ints, groups: int, dims: int) 
             weight=(weight, f"C = {weight[0]}, O/groups = {weight[1]}"),
             needed=f"C = {weight[0]}, got {C}",
         )
-    if prod((*input[-dims - 1 :], *weight)) == 0:
+    if min((*input[-dims - 1 :], *weight)) < 1:
         raise error(op, "only the batch may be empty", input=input, weight=weight)
 
 
@@ -98,11 +101,13 @@ def check_grad_output(op: str, grad_output: Ints, output: Ints, geometry: ConvGe
 def arranged(result: Tensor, input: Tensor | None, weight: Tensor | None, gradient: bool = False) -> Tensor:
     """`result` (N, C, *I) laid out as the framework would: channels last if a known operand is, else contiguous.
 
-    But in 1-d it looks at the weight alone, and its gradients of complex numbers and its plain 3-d kernels on a CPU,
-    those of double precision, only write contiguous results.
+    But in 1-d it looks at the weight alone, and its gradients of complex numbers and, in 3-d on a CPU, all kernels but
+    those of single precision and bfloat16 only write contiguous results.
     """
     dims = result.dim() - 2
-    plain = dims == 3 and result.device.type == "cpu" and result.dtype in (torch.float64, torch.complex128)
+    plain = (
+        dims == 3 and result.device.type == "cpu" and result.dtype in (torch.float64, torch.complex128, torch.float16)
+    )
     known = [] if plain or (gradient and result.is_complex()) else [weight] if dims == 1 else [input, weight]
     last = any(_is_channels_last(_image(operand)) for operand in known if operand is not None)
     image = _image(result)
@@ -123,7 +128,7 @@ def _is_channels_last(tensor: Tensor) -> bool:
     least = 0
     for axis in axes:
         size, stride = tensor.shape[axis], tensor.stride(axis)
-        if size == 0 or stride < max(least, axis == 1) or (axis == 0 and least == tensor.stride(1)):
+        if size == 0 or stride < max(least, int(axis == 1)) or (axis == 0 and least == tensor.stride(1)):
             return False
         least = stride * max(size, 1)
     return True

@@ -6,18 +6,20 @@ import inspect
 from collections.abc import Callable, Collection, Sequence
 from functools import wraps
 from operator import index
-from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
 
-import torch
 from torch import Tensor
 
+from .._context import by_hand
 from .._errors import error
 from .._geometry import Ints, frozen
 from .._operands import arranged
 
 Size = int | Sequence[int]
 Crop = int | Sequence[int] | Sequence[tuple[int, int]]
-Padding = str | Crop
+Padding = Literal["valid", "same"] | Crop
+PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
+Operand = Literal["input", "weight", "bias"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,25 +36,38 @@ class Gradients(NamedTuple):
 def in_1d_2d_3d(
     function: Callable[Concatenate[int, P], R],
 ) -> tuple[Callable[P, R], Callable[P, R], Callable[P, R]]:
-    """Three functions from one whose first argument is the number of dimensions, each run under `no_grad`.
+    """Three functions from one whose first argument is the number of dimensions, each computing `by_hand`.
 
     `_conv_nd_weight` becomes `conv1d_weight` and so on; `{n}` in its docstring becomes the number.
     """
+    whole = inspect.signature(function)
+    signature = whole.replace(parameters=[*whole.parameters.values()][1:])
 
     def fixed(dims: int) -> Callable[P, R]:
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            with torch.no_grad():
-                return function(dims, *args, **kwargs)
+            try:
+                with by_hand():
+                    return function(dims, *args, **kwargs)
+            except TypeError:  # a wrong call is told of in this function's own name and number of arguments
+                _check_call(call.__name__, signature, *args, **kwargs)
+                raise
 
         call.__name__ = call.__qualname__ = function.__name__.lstrip("_").replace("_nd", f"{dims}d")
         call.__doc__ = (function.__doc__ or "").replace("{n}", str(dims))
-        del call.__wrapped__  # its signature has one argument more
-        signature = inspect.signature(function)
-        call.__signature__ = signature.replace(parameters=[*signature.parameters.values()][1:])  # type: ignore[attr-defined]
+        call.__signature__ = signature  # type: ignore[attr-defined]
+        call.__annotations__ = {name: kind for name, kind in function.__annotations__.items() if name != "dims"}
+        del call.__wrapped__  # it has one argument more
         return call
 
     return fixed(1), fixed(2), fixed(3)
+
+
+def _check_call(name: str, signature: inspect.Signature, *args: object, **kwargs: object) -> None:
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as problem:
+        raise TypeError(f"{name}() {problem}") from None
 
 
 def as_size(op: str, name: str, size: Sequence[int]) -> Ints:
@@ -88,8 +103,9 @@ def sum_to_bias(op: str, grad_output: Tensor, dims: int) -> Tensor:
     return grad_output.sum([axis for axis in range(grad_output.dim()) if axis != grad_output.dim() - dims - 1])
 
 
-def check_needs(op: str, needs: Collection[str]) -> None:
-    """Raise unless `needs` is a collection of names of operands."""
+def check_needs(op: str, needs: Collection[Operand]) -> Collection[object]:
+    """`needs`, which must be names of operands, as a tuple."""
     names = frozen(needs)
     if not isinstance(names, tuple) or not set(names) <= set(Gradients._fields):
         raise error(op, "needs must be a collection of 'input', 'weight' and 'bias'", needs=repr(needs))
+    return names

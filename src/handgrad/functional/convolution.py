@@ -12,7 +12,9 @@ from .._operands import check_bias, check_conv, check_grad_output, check_tensors
 from .._padding import check_mode, pad, pad_input, padded
 from ._common import (
     Gradients,
+    Operand,
     Padding,
+    PaddingMode,
     Size,
     add_bias,
     as_size,
@@ -53,7 +55,7 @@ def _conv_nd(
     padding: Padding = 0,
     dilation: Size = 1,
     groups: int = 1,
-    padding_mode: str = "zeros",
+    padding_mode: PaddingMode = "zeros",
 ) -> Tensor:
     """{n}-d convolution: y[n,o,p] = b[o] + Σ w[o,c,k] · x[n, c, p·stride + k·dilation − low] over c and k.
 
@@ -95,7 +97,7 @@ def _conv_nd_input(
     padding: Padding = 0,
     dilation: Size = 1,
     groups: int = 1,
-    padding_mode: str = "zeros",
+    padding_mode: PaddingMode = "zeros",
 ) -> Tensor:
     """Gradient of `conv{n}d` with respect to its input.
 
@@ -131,7 +133,7 @@ def _conv_nd_weight(
     padding: Padding = 0,
     dilation: Size = 1,
     groups: int = 1,
-    padding_mode: str = "zeros",
+    padding_mode: PaddingMode = "zeros",
 ) -> Tensor:
     """Gradient of `conv{n}d` with respect to its weight.
 
@@ -183,8 +185,8 @@ def _conv_nd_backward(
     padding: Padding = 0,
     dilation: Size = 1,
     groups: int = 1,
-    padding_mode: str = "zeros",
-    needs: Collection[str] = ("input", "weight", "bias"),
+    padding_mode: PaddingMode = "zeros",
+    needs: Collection[Operand] = ("input", "weight", "bias"),
 ) -> Gradients:
     """All gradients of `conv{n}d` that are asked for.
 
@@ -202,23 +204,23 @@ def _conv_nd_backward(
         HandgradError: where shapes, dtypes, devices, numbers or names do not go together.
     """
     op = f"conv{dims}d_backward"
-    check_needs(op, needs)
+    wanted = check_needs(op, needs)
     check_tensors(op, input=input, weight=weight, grad_output=grad_output)
     geometry, size = _settle(op, dims, input.shape, weight.shape, stride, padding, dilation, groups, padding_mode)
     check_grad_output(op, grad_output.shape, size, geometry, _L)
     dx = dw = db = None
-    if "input" in needs:
+    if "input" in wanted:
         dx = _dx(input.shape, weight, grad_output, geometry, padding_mode, input)
-    if "weight" in needs:
+    if "weight" in wanted:
         dw = _dw(input, weight.shape, grad_output, geometry, padding_mode, weight)
-    if "bias" in needs:
+    if "bias" in wanted:
         # without input channels the output has none, but the bias still has its O
         db = sum_to_bias(op, grad_output, dims) if weight.shape[1] else weight.new_zeros(weight.shape[0])
     return Gradients(dx, dw, db)
 
 
 def _dx(
-    size: Ints, w: Tensor, dy: Tensor, geometry: ConvGeometry, padding_mode: str, x: Tensor | None = None
+    size: Ints, w: Tensor, dy: Tensor, geometry: ConvGeometry, padding_mode: PaddingMode, x: Tensor | None = None
 ) -> Tensor:
     """w (O, C/G, *K), dy ([N,] O, *L) → dx of `size`; x only tells the memory format."""
     if w.numel() == 0:
@@ -228,7 +230,7 @@ def _dx(
 
 
 def _dw(
-    x: Tensor, size: Ints, dy: Tensor, geometry: ConvGeometry, padding_mode: str, w: Tensor | None = None
+    x: Tensor, size: Ints, dy: Tensor, geometry: ConvGeometry, padding_mode: PaddingMode, w: Tensor | None = None
 ) -> Tensor:
     """x ([N,] C, *I), dy ([N,] O, *L) → dw of `size`; w only tells the memory format."""
     if 0 in size:
@@ -247,7 +249,7 @@ def _settle(
     padding: Padding,
     dilation: Size,
     groups: int,
-    padding_mode: str,
+    padding_mode: PaddingMode,
 ) -> tuple[ConvGeometry, Ints]:
     """The geometry and the output's size from the operands' sizes, all of it checked."""
     check_conv(op, input, weight, groups, dims)

@@ -17,6 +17,7 @@ from .._operands import check_bias, check_grad_output, check_tensors, check_tran
 from ._common import (
     Crop,
     Gradients,
+    Operand,
     Size,
     add_bias,
     as_size,
@@ -183,7 +184,7 @@ def _conv_transpose_nd_backward(
     output_padding: Size = 0,
     groups: int = 1,
     dilation: Size = 1,
-    needs: Collection[str] = ("input", "weight", "bias"),
+    needs: Collection[Operand] = ("input", "weight", "bias"),
 ) -> Gradients:
     """All gradients of `conv_transpose{n}d` that are asked for.
 
@@ -201,14 +202,14 @@ def _conv_transpose_nd_backward(
         HandgradError: where shapes, dtypes, devices, numbers or names do not go together.
     """
     op = f"conv_transpose{dims}d_backward"
-    check_needs(op, needs)
+    wanted = check_needs(op, needs)
     check_tensors(op, input=input, weight=weight, grad_output=grad_output)
     geometry, size = _settle(op, dims, input.shape, weight.shape, stride, padding, output_padding, groups, dilation)
     check_grad_output(op, grad_output.shape, size, geometry, _L)
     return Gradients(
-        _dx(input.shape, weight, grad_output, geometry, input) if "input" in needs else None,
-        _dw(input, weight.shape, grad_output, geometry, weight) if "weight" in needs else None,
-        sum_to_bias(op, grad_output, dims) if "bias" in needs else None,
+        _dx(input.shape, weight, grad_output, geometry, input) if "input" in wanted else None,
+        _dw(input, weight.shape, grad_output, geometry, weight) if "weight" in wanted else None,
+        sum_to_bias(op, grad_output, dims) if "bias" in wanted else None,
     )
 
 
