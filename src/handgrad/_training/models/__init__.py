@@ -33,6 +33,13 @@ INFERRED: dict[str, Callable[[Tensor], Any]] = {
     "in_features": lambda x: x.shape[-1],
     "normalized_shape": lambda x: tuple(x.shape[1:]),
 }
+REFUSALS = (
+    ValueError,
+    TypeError,
+    RuntimeError,
+    IndexError,
+    ArithmeticError,
+)  # of a constructor, or of an input's shape
 NOT_HERE = ("self", "device", "dtype", "args", "kwargs")  # the run has a device and a dtype of its own
 
 
@@ -83,13 +90,7 @@ class Model:
             arguments = {name: given[name] for name in needed if name in given}  # in the order of the signature
             layer = cls(**arguments)
             y, _ = layer.eval()(x)  # eval: the probe must not enter running statistics
-        except (
-            ValueError,
-            TypeError,
-            RuntimeError,
-            IndexError,
-            ArithmeticError,
-        ) as problem:  # from a constructor or on a bad shape
+        except REFUSALS as problem:
             place = f"{self.source}: layer {index} ({entry['type']}), input {tuple(x.shape)}"
             raise HandgradError(f"{place}: {problem}") from problem
         return layer, {"type": entry["type"], **arguments}, y
