@@ -120,6 +120,7 @@ def test_channels_last_goes_through_a_whole_network() -> None:
 
 def test_unfold_and_fold_are_contiguous() -> None:
     x = torch.randn(2, 3, 6, 5).to(memory_format=torch.channels_last)
-    cols = hg.unfold2d(x, 1)
-    assert cols.is_contiguous()
-    assert hg.fold2d(cols.mT.contiguous().mT, (6, 5), 1, padding=0).is_contiguous()
+    for kernel, padding in ((1, 0), (3, 1)):  # with padding, fold crops
+        cols = hg.unfold2d(x, kernel, padding=padding)
+        assert cols.is_contiguous()
+        assert hg.fold2d(cols.mT.contiguous().mT, (6, 5), kernel, padding=padding).is_contiguous()
