@@ -1,0 +1,38 @@
+"""One draw of one piece of code: its inputs, what its backward pass returned, and the truth.
+
+A diagnosis sees somebody's code only through cases. Everything in a case is a float64 torch tensor (integer and
+boolean inputs keep their dtype), whatever the code itself is written in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from .operations import Operation
+
+# The true backward pass as a function of grad_output: linear, one gradient for every differentiable input.
+Vjp = Callable[[Tensor], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """`user[name]` claims to be the gradient of `inputs[name]`; the truth is `vjp(grad_output)[name]`."""
+
+    inputs: Mapping[str, Tensor]  # in the forward's order, then a class's parameters; names as in the report
+    output: Tensor
+    grad_output: Tensor
+    user: Mapping[str, Tensor | None]  # as returned, of any shape; None where nothing came back
+    vjp: Vjp
+    operation: Operation | None = None  # declared by --like, or recognised by its values
+    options: Mapping[str, Any] = field(default_factory=dict)  # stride, padding, dilation, groups … of the operation
+    rerun: Callable[..., Mapping[str, Tensor | None]] | None = None  # the user's backward again: rerun(grad_output)
+    saved: Mapping[str, Tensor] = field(default_factory=dict)  # tensors that the code kept: ctx, cache, attributes
+
+    def truth(self, name: str) -> Tensor:
+        """The right gradient of `inputs[name]`."""
+        return self.vjp(self.grad_output)[name]
