@@ -32,7 +32,32 @@ class Case:
     options: Mapping[str, Any] = field(default_factory=dict)  # stride, padding, dilation, groups … of the operation
     rerun: Callable[..., Mapping[str, Tensor | None]] | None = None  # the user's backward again: rerun(grad_output)
     saved: Mapping[str, Tensor] = field(default_factory=dict)  # tensors that the code kept: ctx, cache, attributes
+    tolerance: float = 1e-8  # what counts as rounding here, relative to the largest entry: float32 code needs more
+    returned_count: int | None = None  # how many gradients backward returned, where the order says which is which
+    linearize: Callable[[Mapping[str, Tensor]], Vjp] | None = None  # the truth at other inputs of the same shapes
+    label: str = ""  # which draw this is: "R1", "your sizes"
 
     def truth(self, name: str) -> Tensor:
         """The right gradient of `inputs[name]`."""
         return self.vjp(self.grad_output)[name]
+
+    def is_right(self, name: str) -> bool:
+        """Whether what the user returned for `name` equals the truth to rounding, shape included."""
+        user, truth = self.user.get(name), self.truth(name)
+        return user is not None and same(user, truth, self.tolerance)
+
+
+def same(first: Tensor, second: Tensor, tolerance: float) -> bool:
+    """Whether two tensors have one shape and agree to `tolerance` of the larger one's largest entry."""
+    return first.shape == second.shape and relative_error(first, second) <= tolerance
+
+
+def relative_error(user: Tensor, truth: Tensor) -> float:
+    """max |user − truth| / max |truth| for tensors of one shape; of nothing it is 0, of NaN infinite."""
+    if truth.numel() == 0:
+        return 0.0
+    difference = float((user - truth).abs().max())
+    scale = max(float(truth.abs().max()), float(user.abs().max()))
+    if difference == 0.0:
+        return 0.0
+    return difference / scale if difference == difference and scale != 0.0 else float("inf")
