@@ -1,0 +1,136 @@
+"""A class with forward and backward: "a network from scratch", an `nn.Module`, or one of handgrad's own layers."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from . import arguments as args
+from . import state
+from .calling import Library, call, from_library, is_floating
+from .functions import cached, split
+from .returned import Returned, by_position, is_target, word
+from .source import returned_names
+from .start import Start
+
+
+class ClassInstance:
+    """y = layer.forward(x); dx = layer.backward(dy), with the parameters' gradients returned or left in attributes."""
+
+    def __init__(self, template: Any, name: str | None = None) -> None:
+        self.template = template
+        self.name = name or type(template).__name__
+        forward = _forward(template)
+        backward = getattr(template, "backward", None)
+        self.functions = (forward, backward) if backward else (forward,)
+        names = [p.name for p in args.parameters(forward)]
+        self.inputs = tuple(names)
+        self.accepts = args.accepted(names, ())
+
+    def parameters(self) -> Mapping[str, Tensor]:
+        """The parameters with the values that the constructor gave them."""
+        values = {name: from_library(places[0].value) for name, places in state.parameters(self.template).items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def start(self, inputs: Mapping[str, Any], options: Mapping[str, Any], *, library: Library, track: bool) -> Start:
+        """One forward pass of a fresh copy of the object, its parameters set to the ones given."""
+        thing = call("construction", _fresh, self.template)
+        places = state.parameters(thing)
+        leaves = {}
+        for name in [name for name in inputs if name in places]:
+            value = from_library(inputs[name])
+            assert value is not None, name
+            leaf = state.put(places[name], value, library, track=track)
+            leaves |= {name: leaf} if leaf is not None else {}
+        return self._pass(thing, places, {n: v for n, v in inputs.items() if n not in places}, options, leaves, track)
+
+    def _pass(
+        self,
+        thing: Any,
+        places: Mapping[str, list[state.Place]],
+        inputs: Mapping[str, Any],
+        options: Mapping[str, Any],
+        leaves: dict[str, Tensor],
+        track: bool,
+    ) -> Start:
+        forward = _forward(thing)
+        given = args.bind(forward, inputs, options)
+        own = {n: v.requires_grad_() for n, v in given.items() if track and is_floating(v)}
+        value = call("forward", forward, *(given | {name: leaf.clone() for name, leaf in own.items()}).values())
+        output, extras = split(value)
+        closure = value[1] if isinstance(value, tuple) and len(value) == 2 and callable(value[1]) else None
+
+        def backward(grad: Any) -> Returned:
+            before = state.snapshot(thing)
+            old = {n: v for n, p in places.items() if (v := from_library(p[0].value)) is not None}
+            function = closure or thing.backward
+            bound = [grad] if closure else args.bind_backward(function, grad, given, output, extras, options)
+            result = call("backward", function, *bound)
+            returned = _returned(result, given, list(places), function)
+            left = {name: where for name, where in places.items() if name not in returned.values}
+            kept = state.gradients(thing, left, before)
+            moved = state.steps({n: p for n, p in left.items() if n not in kept}, old, _rate(thing, function))
+            missing = {n: None for n, p in left.items() if isinstance(p[0].value, nn.Parameter) and n not in kept | moved}
+            used = any(argument is grad for argument in bound)
+            return Returned({**returned.values, **kept, **moved, **missing}, returned.wrong_count, used)
+
+        def again(_: Any = None) -> Start:
+            return self._pass(thing, places, inputs, options, leaves, track)
+
+        return Start(output, {**own, **leaves}, backward, lambda: _kept(thing) | cached(extras), again)
+
+
+def _forward(thing: Any) -> Callable[..., Any]:
+    return thing.forward if hasattr(thing, "forward") else thing.__call__
+
+
+def _fresh(template: Any) -> Any:
+    try:
+        return copy.deepcopy(template)
+    except (TypeError, RuntimeError):  # holds what cannot be copied: a graph, a file, a lock
+        return copy.copy(template)
+
+
+def _rate(thing: Any, function: Callable[..., Any]) -> float:
+    """The learning rate of a backward pass that updates its own parameters."""
+    names = {p.name for p in args.parameters(function)}
+    if names & set(args.RATES):
+        return args.RATE
+    return next((float(getattr(thing, n)) for n in args.RATES if isinstance(getattr(thing, n, None), float)), 1.0)
+
+
+def _kept(thing: Any) -> dict[str, Any]:
+    return {place.name: place.value for place in state.places(thing)}
+
+
+def _returned(value: Any, given: Mapping[str, Any], parameters: list[str], function: Callable[..., Any]) -> Returned:
+    """Gradients of the inputs come first, those of parameters after them, told by their names where they have any."""
+    differentiable = [name for name, argument in given.items() if is_floating(argument)]
+    asked = [name for name in differentiable if not is_target(name)]
+    if value is None:
+        return Returned({})
+    if isinstance(value, Mapping):
+        keys = {word(str(key)): item for key, item in value.items()}
+        return Returned({n: keys[word(n)] for n in (*asked, *parameters) if word(n) in keys})
+    items = list(value) if isinstance(value, tuple | list) else [value]
+    if len(items) <= len(differentiable) or not parameters:
+        return by_position(value, given, differentiable, strict=False)
+    first = dict(zip(asked, items, strict=False))
+    rest, names = items[len(asked) :], returned_names(function)[len(asked) :]
+    words = {word(name): name for name in parameters}
+    if len(names) == len(rest) and all(word(name) in words for name in names):
+        return Returned(first | {words[word(name)]: item for name, item in zip(names, rest, strict=True)})
+    wrong = len(items) if len(rest) > len(parameters) else None
+    return Returned(first | dict(zip(parameters, rest, strict=False)), wrong)
+
+
+def make(cls: type) -> Any:
+    """An object of a class that can be made without arguments; raises `TypeError` otherwise."""
+    needed = [p for p in inspect.signature(cls).parameters.values() if p.default is p.empty and p.kind < 2]
+    if needed:
+        raise TypeError(f"{cls.__name__} needs {', '.join(p.name for p in needed)}")
+    return cls()

@@ -1,0 +1,136 @@
+"""The source of a function, and the expression in it that makes a gradient."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .returned import is_gradient_name, word
+
+
+@dataclass(frozen=True)
+class Source:
+    """A function's syntax tree, with lines and columns as in the file."""
+
+    file: str
+    tree: ast.FunctionDef
+
+
+def source(function: Callable[..., Any]) -> Source | None:
+    """The function's source, or None where there is none (a lambda, something built in)."""
+    function = inspect.unwrap(getattr(function, "__func__", function))
+    try:
+        lines, first = inspect.getsourcelines(function)
+        file = inspect.getsourcefile(function)
+    except (OSError, TypeError):
+        return None
+    try:
+        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+    except (SyntaxError, IndexError):
+        return None
+    if not isinstance(tree, ast.FunctionDef) or file is None:
+        return None
+    ast.increment_lineno(tree, first - 1)
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.expr | ast.stmt):
+            node.col_offset += indent
+    return Source(file, tree)
+
+
+def returns(tree: ast.FunctionDef) -> list[ast.expr]:
+    """The elements of the last return statement; of a tuple, list or dictionary each."""
+    values = [node.value for node in _own(tree) if isinstance(node, ast.Return) and node.value is not None]
+    if not values:
+        return []
+    last = values[-1]
+    if isinstance(last, ast.Dict):
+        return list(last.values)
+    return list(last.elts) if isinstance(last, ast.Tuple | ast.List) else [last]
+
+
+def returned_names(function: Callable[..., Any]) -> list[str]:
+    """The names in `return dx, dw`; an empty one for what is not a variable."""
+    found = source(function)
+    if found is None:
+        return []
+    return [node.id if isinstance(node, ast.Name) else _attribute(node) for node in returns(found.tree)]
+
+
+def _attribute(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _own(tree: ast.FunctionDef) -> Iterator[ast.AST]:
+    """The statements of a function in order, without those of functions inside it."""
+    todo: list[ast.AST] = list(reversed(tree.body))
+    while todo:
+        node = todo.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            todo.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def maker(tree: ast.FunctionDef, name: str, position: int | None) -> ast.expr | None:
+    """The expression that makes the gradient of `name`: what is returned at `position`, or assigned to its word.
+
+    A variable is followed to its last assignment that is more than a change of shape or a store into a part.
+    """
+    found = returns(tree)
+    if position is not None and position < len(found):
+        return _follow(tree, found[position])
+    for target, value in reversed(list(_assignments(tree))):
+        if is_gradient_name(_last(target)) and word(_last(target)) == word(name.rpartition(".")[2]):
+            return _follow(tree, value)
+    return None
+
+
+def _follow(tree: ast.FunctionDef, node: ast.expr) -> ast.expr:
+    for _ in range(4):
+        if not isinstance(node, ast.Name):
+            break
+        made = [value for target, value in _assignments(tree) if _root(target) == node.id and not _is_blank(value)]
+        if not made:
+            break
+        node = made[-1]
+    return node
+
+
+def _is_blank(value: ast.expr) -> bool:
+    """`np.zeros_like(w)` and the like: room for a gradient, not the gradient."""
+    return isinstance(value, ast.Call) and any(k in ast.unparse(value.func) for k in ("zeros", "empty", "new_"))
+
+
+def _assignments(tree: ast.FunctionDef) -> Iterator[tuple[ast.expr, ast.expr]]:
+    for node in _own(tree):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                    yield from zip(target.elts, node.value.elts, strict=False)
+                elif isinstance(target, ast.Tuple):
+                    yield from ((element, node.value) for element in target.elts)
+                else:
+                    yield target, node.value
+        elif isinstance(node, ast.AugAssign) or (isinstance(node, ast.AnnAssign) and node.value is not None):
+            yield node.target, node.value
+
+
+def _root(target: ast.expr) -> str:
+    while isinstance(target, ast.Subscript):
+        target = target.value
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _last(target: ast.expr) -> str:
+    """The last word of a target: dW of `self.dW`, W of `self.grads["W"]` (with the container's grads before it)."""
+    if isinstance(target, ast.Subscript):
+        key = target.slice.value if isinstance(target.slice, ast.Constant) else ""
+        inner = _last(target.value)
+        return f"grad_{key}" if isinstance(key, str) and key and is_gradient_name(inner) else inner
+    if isinstance(target, ast.Attribute):
+        return _last(target.value) + "_grad" if target.attr == "grad" else target.attr
+    return target.id if isinstance(target, ast.Name) else ""

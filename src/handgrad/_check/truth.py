@@ -1,0 +1,198 @@
+"""The right gradient of somebody's forward pass: by autograd where that can see it, else by differences.
+
+Autograd's word is not taken for it. A `.detach()` or a `no_grad` in the forward makes it silently partial, so one
+central difference along a random direction must agree for every input. Where it does not, the differences are the truth.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from .._errors import HandgradError
+from .case import Vjp
+from .inputs import Draw
+from .subjects import Subject, UserCodeError
+
+Source = Literal["autograd", "differences", "operation"]
+SECONDS = 6.0  # what the differences of one draw may take
+
+
+class NotDifferentiable(Exception):
+    """The test point is a kink or a tie of the forward pass."""
+
+
+class NotDeterministic(Exception):
+    """Two forward passes on the same inputs differ."""
+
+
+class TooSlow(Exception):
+    """The differences of this forward pass would take too long."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The vector-Jacobian product at one point, where it comes from and how exact it is."""
+
+    vjp: Vjp
+    source: Source
+    tolerance: float
+    cut: tuple[str, ...] = ()  # inputs whose path in the forward pass autograd does not see
+
+
+def differentiable(draw: Draw) -> list[str]:
+    """The inputs that have a gradient."""
+    return [name for name, value in draw.inputs.items() if value.is_floating_point()]
+
+
+def by_autograd(subject: Subject, draw: Draw) -> Truth | None:
+    """Autograd's product for the user's own forward; None if it is not all torch."""
+    try:
+        run = subject.run(draw.inputs, draw.options, track=True)
+    except (UserCodeError, HandgradError):
+        return None
+    output, leaves = run.raw, {name: leaf for name, leaf in run.leaves.items() if name in draw.inputs}
+    if not isinstance(output, Tensor) or not output.requires_grad:
+        return None
+
+    def vjp(grad_output: Tensor) -> Mapping[str, Tensor]:
+        grads = torch.autograd.grad(
+            output, list(leaves.values()), grad_output.to(output.dtype).reshape(output.shape), retain_graph=True, allow_unused=True
+        )
+        zero = {name: torch.zeros_like(draw.inputs[name]) for name in differentiable(draw)}
+        return zero | {n: g.double() for n, g in zip(leaves, grads, strict=True) if g is not None}
+
+    try:
+        vjp(torch.ones_like(output))
+    except RuntimeError:  # in-place changes of what autograd needs
+        return None
+    return Truth(vjp, "autograd", 1e-4 if run.single else 1e-8)
+
+
+def evaluate(subject: Subject, draw: Draw, changed: Mapping[str, Tensor] | None = None) -> Tensor:
+    """The forward's output at these inputs, some of them changed."""
+    return subject.run({**draw.inputs, **(changed or {})}, draw.options).output
+
+
+def slope(subject: Subject, draw: Draw, name: str, direction: Tensor, grad: Tensor, step: float) -> tuple[float, float]:
+    """The derivative of ⟨grad, output⟩ along a direction from the left and from the right."""
+    middle, x = float((grad * evaluate(subject, draw)).sum()), draw.inputs[name]
+    right = float((grad * evaluate(subject, draw, {name: x + step * direction})).sum())
+    left = float((grad * evaluate(subject, draw, {name: x - step * direction})).sum())
+    return (middle - left) / step, (right - middle) / step
+
+
+def confirmed(subject: Subject, draw: Draw, truth: Truth, name: str, grad: Tensor, single: bool) -> bool:
+    """Whether one central difference along a random direction agrees with the truth for one input.
+
+    Smaller steps are tried until it does: a large one may cross a kink. Raises `NotDifferentiable` at a kink.
+    """
+    generator = torch.Generator().manual_seed(len(name))
+    direction = torch.randn(draw.inputs[name].shape, generator=generator, dtype=torch.float64)
+    gradient = truth.vjp(grad)[name]
+    expected = float((gradient * direction).sum())
+    scale = abs(expected) + float((gradient * direction).abs().max() if gradient.numel() else 0.0)
+    size = float((grad * evaluate(subject, draw)).abs().sum())
+    left = right = 0.0
+    for step in (1e-2, 3e-3) if single else (1e-4, 1e-5, 1e-6):
+        left, right = slope(subject, draw, name, direction, grad, step)
+        noise = (1e-6 if single else 1e-15) * size / step
+        allowed = (2e-2 if single else 1e-4) * scale + 10 * noise + 1e-9
+        if abs((left + right) / 2 - expected) <= allowed:
+            return True
+    # at a kink the one-sided slopes stay apart however small the step
+    if abs(left - right) > 1e-3 * (abs(left) + abs(right)) + 100 * noise:
+        raise NotDifferentiable(name)
+    return False
+
+
+def by_differences(subject: Subject, draw: Draw, single: bool = False) -> Truth:
+    """The whole Jacobian by central differences, extrapolated; good to about nine digits.
+
+    Raises `TooSlow`, and `NotDifferentiable` where the two sides of an entry disagree.
+    """
+    begin = time.perf_counter()
+    middle = evaluate(subject, draw)
+    evaluate(subject, draw)
+    seconds = (time.perf_counter() - begin) / 2
+    entries = sum(draw.inputs[name].numel() for name in differentiable(draw))
+    if 4 * entries * seconds > SECONDS or entries * middle.numel() > 3e7:
+        raise TooSlow(f"{entries} entries at {seconds:.2g} s a forward pass")
+    jacobians = {name: _jacobian(subject, draw, name, middle, single) for name in differentiable(draw)}
+
+    def vjp(grad_output: Tensor) -> Mapping[str, Tensor]:
+        flat = grad_output.reshape(-1).double()
+        return {name: (jacobian @ flat).reshape(draw.inputs[name].shape) for name, jacobian in jacobians.items()}
+
+    return Truth(vjp, "differences", 1e-3 if single else 2e-6)
+
+
+def _jacobian(subject: Subject, draw: Draw, name: str, middle: Tensor, single: bool) -> Tensor:
+    """∂output/∂input, one row an entry of the input."""
+    x = draw.inputs[name]
+    rows = torch.empty(x.numel(), middle.numel(), dtype=torch.float64)
+    for index in range(x.numel()):
+        rows[index] = _row(subject, draw, name, index, middle, single)
+    return rows
+
+
+def _row(subject: Subject, draw: Draw, name: str, index: int, middle: Tensor, single: bool) -> Tensor:
+    def side(step: float) -> Tensor:
+        moved = draw.inputs[name].clone()
+        moved.view(-1)[index] += step
+        return evaluate(subject, draw, {name: moved}).reshape(-1)
+
+    for step in (3e-2,) if single else (1e-3, 1e-5, 1e-7):
+        wide = (side(step) - side(-step)) / (2 * step)
+        if single:
+            return wide
+        narrow = (side(step / 2) - side(-step / 2)) / step
+        # Richardson: the error of a central difference is a series in step²
+        if float((wide - narrow).abs().max()) <= 1e-4 * (float(narrow.abs().max()) + 1e-3):
+            return narrow + (narrow - wide) / 3 if step > 1e-4 else narrow
+    left, right = (middle.reshape(-1) - side(-step)) / step, (side(step) - middle.reshape(-1)) / step
+    raise NotDifferentiable(f"{name}[{index}]: {float((left - right).abs().max()):.2g} apart")
+
+
+def deterministic(subject: Subject, draw: Draw) -> Tensor:
+    """The output; raises `NotDeterministic` if a second pass gives another."""
+    first, second = evaluate(subject, draw), evaluate(subject, draw)
+    if first.shape != second.shape or not torch.equal(first.nan_to_num(), second.nan_to_num()):
+        raise NotDeterministic
+    return first
+
+
+def find(subject: Subject, draw: Draw, grad_output: Tensor, operation: Vjp | None = None) -> Truth:
+    """The truth at one draw; `operation` is the product of a known operation whose forward equals the user's.
+
+    Raises `NotDifferentiable`, `TooSlow`.
+    """
+    single = subject.run(draw.inputs, draw.options).single
+    tolerance = 1e-4 if single else 1e-8
+    for truth in (by_autograd(subject, draw), Truth(operation, "operation", tolerance) if operation else None):
+        if truth is None:
+            continue
+        partial = [n for n in differentiable(draw) if not confirmed(subject, draw, truth, n, grad_output, single)]
+        if not partial:
+            return truth
+        if truth.source == "autograd":
+            other = find_without_autograd(subject, draw, grad_output, operation, single)
+            return Truth(other.vjp, other.source, other.tolerance, tuple(partial))
+    return by_differences(subject, draw, single)
+
+
+def find_without_autograd(subject: Subject, draw: Draw, grad_output: Tensor, operation: Vjp | None, single: bool) -> Truth:
+    """The same where autograd is known to be partial."""
+    if operation is not None:
+        truth = Truth(operation, "operation", 1e-4 if single else 1e-8)
+        if all(confirmed(subject, draw, truth, n, grad_output, single) for n in differentiable(draw)):
+            return truth
+    return by_differences(subject, draw, single)
+
+
+Options = Mapping[str, Any]
