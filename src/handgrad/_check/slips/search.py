@@ -1,0 +1,114 @@
+"""The search: which chains of slips reproduce a draw's gradient to rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from torch import Tensor
+
+from . import Linear, Path, Slip
+from .backwards import backwards
+from .constants import scaled
+from .draw import Draw
+from .operands import operands
+from .repairs import repairs
+from .results import results
+
+Allowed = Collection[Slip] | None  # the slips a search may use; None for every one
+
+
+def explanations(draw: Draw, depth: int, allowed: Allowed = None) -> Iterator[Path]:
+    """Every chain of at most `depth` slips that makes the user's gradient of the truth, in the order of the tables.
+
+    A constant factor or a lost axis of size 1 counts as a slip like any other.
+    """
+    goals = [((), draw.user), *_kept(((slip,), value) for slip, value in repairs(draw) if _permitted((slip,), allowed))]
+    for path, predicted in predictions(draw, depth, allowed):
+        for repaired, goal in goals:
+            if len(path) + len(repaired) <= depth and goal.numel() == predicted.numel():
+                for end in _difference(draw, goal, predicted):
+                    whole = (*path, *repaired, *end)
+                    if 0 < len(whole) <= depth and _permitted(whole, allowed):
+                        yield whole
+
+
+def predictions(draw: Draw, depth: int, allowed: Allowed = None) -> Iterator[tuple[Path, Tensor]]:
+    """The truth, and every gradient that at most `depth` slips make of it."""
+    for path, g, linear in _chains(draw, depth, allowed):
+        gradient = linear(g)
+        yield path, gradient
+        yield from _changed(draw, path, gradient, depth, allowed)
+
+
+def _chains(draw: Draw, depth: int, allowed: Allowed) -> Iterator[tuple[Path, Tensor, Linear]]:
+    """Operand slip, or none, followed by a backward slip, or none."""
+    linears = [(path, linear) for path, linear in backwards(draw) if len(path) <= depth and _permitted(path, allowed)]
+    yield (), draw.g, draw.backward
+    yield from ((path, draw.g, linear) for path, linear in linears)
+    for slip, g in operands(draw) if depth else ():
+        if _permitted((slip,), allowed):
+            yield (slip,), g, draw.backward
+            # a reshaped grad_output has dozens of forms: in pairs with another backward pass they cost more than they find
+            rest = linears if slip.cause != "reshape-instead-of-permute" else []
+            yield from (((slip, *path), g, linear) for path, linear in rest if 1 + len(path) <= depth)
+
+
+def _changed(draw: Draw, path: Path, gradient: Tensor, depth: int, allowed: Allowed) -> Iterator[tuple[Path, Tensor]]:
+    """A gradient with result slips, as many as are left."""
+    if len(path) >= depth:
+        return
+    for slip, changed in results(draw, gradient):
+        if _permitted((slip,), allowed):
+            yield (*path, slip), changed
+            yield from _changed(draw, (*path, slip), changed, depth, allowed)
+
+
+def _permitted(path: Path, allowed: Allowed) -> bool:
+    return allowed is None or all(slip in allowed for slip in path)
+
+
+def _kept(goals: Iterator[tuple[Path, Tensor]]) -> Iterator[tuple[Path, Tensor]]:
+    return (goal for goal in goals if goal[1].numel())
+
+
+def _difference(draw: Draw, goal: Tensor, predicted: Tensor) -> Iterator[Path]:
+    """The slips that still lie between a prediction and what came back: none, a shape, a constant."""
+    constant = _ratio(goal.flatten(), predicted.flatten(), draw.tolerance)
+    if constant is None:
+        return
+    rank: Path = () if goal.shape == predicted.shape else (_rank_slip(tuple(goal.shape), tuple(predicted.shape)),)
+    if constant == 1.0:
+        yield rank
+    else:
+        yield from ((*rank, *path) for path in scaled(draw, constant))
+
+
+def _ratio(goal: Tensor, predicted: Tensor, tolerance: float) -> float | None:
+    """c where goal = c · predicted; 1.0 exactly where that is within rounding; None where it is not a multiple."""
+    if not goal.numel():
+        return None
+    at = predicted.abs().argmax()
+    top, mine = float(predicted[at]), float(goal[at])
+    if top == 0.0 or mine == 0.0 or not abs(mine) < float("inf"):
+        return None
+    constant = mine / top
+    if abs(constant - 1.0) <= 4 * tolerance:
+        constant = 1.0
+    rest = float((goal - constant * predicted).abs().max())
+    return constant if rest <= tolerance * (abs(mine) + 1e-3) else None
+
+
+def _rank_slip(have: tuple[int, ...], want: tuple[int, ...]) -> Slip:
+    message = f"the values are right, the shape {have} must be {want}"
+    kind = "an axis of size 1" if _without_ones(have) == _without_ones(want) else "flattened"
+    fix = f"`.reshape{want}`" if kind == "flattened" else f"`.view{want}`: an axis of size 1 is kept or lost"
+    return Slip("wrong-rank", kind, message, fix)
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
+
+
+def explains(draw: Draw, path: Path) -> bool:
+    """Whether this draw's gradient is reproduced by the chain, or by a part of it where the rest does not show."""
+    return next(explanations(draw, len(path), frozenset(path)), None) is not None
