@@ -1,0 +1,48 @@
+"""Variables between the input and the output that a claim would be right for: the columns, the padded image."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ..._errors import HandgradError
+from ..case import same
+from ..subjects.calling import UserCodeError
+from .closers import TOLERANCE
+from .names import loaded, stored
+from .truth import derivative
+from .world import World
+
+
+def right_for(world: World, user: Tensor | None) -> str | None:
+    """A sentence that names the variable of the chain whose gradient the claim is, if there is one."""
+    found = chain_variable(world, user) if user is not None else None
+    if found is None:
+        return None
+    return f"`{world.claim.expression}` is right with respect to `{found}` {tuple(user.shape)}"  # type: ignore[union-attr]
+
+
+def chain_variable(world: World, user: Tensor) -> str | None:
+    """The variable, made of the claim's and used for the output, whose gradient the claim is."""
+    for name in _chain(world):
+        value = world.state.names.get(name)
+        if tuple(getattr(value, "shape", ())) != tuple(user.shape):
+            continue
+        try:
+            other = derivative(world.program, world.claim.output, name).vjp(world.grad_output)
+        except (UserCodeError, HandgradError, RuntimeError):
+            continue
+        if same(user, other, TOLERANCE):
+            return name
+    return None
+
+
+def _chain(world: World) -> list[str]:
+    """The names that are made, directly or not, of the claim's variable, before the output."""
+    reached = {world.claim.name}
+    found: list[str] = []
+    for statement in world.derivative.program.statements[world.derivative.start :]:
+        if loaded(statement) & reached:
+            made = stored(statement) - {world.claim.output, world.claim.name}
+            reached |= made
+            found += sorted(made - set(found))
+    return found

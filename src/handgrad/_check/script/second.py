@@ -1,0 +1,74 @@
+"""Claims at other sizes, and other numbers: what a repair must hold at beside the posted script."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import itertools
+from collections.abc import Sequence
+
+from ..._errors import HandgradError
+from ..subjects.calling import UserCodeError
+from .repair import attempt
+from .program import running
+from .sizes import Change, Sizes, _literals, rewritten
+from .world import Claim, World, world
+
+_CHOICES = 24  # of the sizes that stand in the gradient itself
+_KEPT = 4
+
+
+def second_worlds(sizes: Sizes, posted: World) -> list[World]:
+    """The claim with all sizes changed; several where it is not plain which of the gradient's literals follow.
+
+    Every one of them has the right truth, so it is enough for a repair to hold at one.
+    """
+    made = world_at(sizes, sizes.together, posted.claim) if sizes.together else None
+    if made is None:
+        return []
+    found = [made.with_backward(backward) for backward in _backwards(made, sizes)]
+    runs = [there for there in found if _like(there, posted)]
+    return (runs or found)[:_KEPT]
+
+
+def world_at(sizes: Sizes, change: Change, claim: Claim) -> World | None:
+    """The claim at other sizes, or None where the truth cannot be had there."""
+    try:
+        return world(rewritten(sizes.program, change), claim)
+    except (UserCodeError, HandgradError, RuntimeError):
+        return None
+
+
+def _backwards(made: World, sizes: Sizes) -> list[list[tuple[int, ast.stmt]]]:
+    """The backward pass with its literals as they are, with all that equal a changed size changed, and in between."""
+    new: dict[int, list[int]] = {}
+    for item in sizes.known:
+        if item.place in sizes.together and sizes.together[item.place] not in new.setdefault(item.value, []):
+            new[item.value].append(sizes.together[item.place])
+    mine = [item for _, statement in made.backward for item in _literals(statement) if item.value in new]
+    options = [[*new[item.value], item.value] for item in mine]
+    choices = itertools.islice(itertools.product(*options), _CHOICES)
+    changes = [{item.place: value for item, value in zip(mine, values, strict=True)} for values in choices]
+    changes.append({})
+    return [
+        [(index, _replaced(statement, change)) for index, statement in made.backward]
+        for change in changes
+    ]  # fmt: skip
+
+
+def _replaced(statement: ast.stmt, change: Change) -> ast.stmt:
+    new = copy.deepcopy(statement)
+    for node in ast.walk(new):
+        if isinstance(node, ast.Constant) and (node.lineno, node.col_offset) in change:
+            node.value = change[node.lineno, node.col_offset]
+    return new
+
+
+def _like(there: World, posted: World) -> bool:
+    """Whether the claim runs there, and has the variable's shape if it has it at the posted sizes."""
+    with running(posted.program):
+        mine, value = attempt(posted, ()), attempt(there, ())
+    if mine is None:
+        return True
+    fits = tuple(getattr(mine, "shape", ())) == tuple(posted.target.truth.shape)
+    return value is not None and (not fits or tuple(value.shape) == tuple(there.target.truth.shape))
