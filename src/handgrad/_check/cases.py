@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from . import truth
-from .case import Case, Vjp
+from .case import Case
 from .inputs import Draw
-from .operations import Operation
+from .operations import Bound
+from .reference import product
 from .subjects import Subject
 
 
@@ -24,8 +25,8 @@ class Judged:
     cut: tuple[str, ...]  # inputs that autograd does not see in the forward pass
 
 
-def make(subject: Subject, draw: Draw, operation: Operation | None = None, reference: Vjp | None = None) -> Judged:
-    """One case. `reference` is the operation's product at this draw, where its forward equals the user's.
+def make(subject: Subject, draw: Draw, bound: Bound | None = None) -> Judged:
+    """One case. `bound` is the operation whose forward equals the user's at this draw; it may be the truth.
 
     Raises `UserCodeError` and what `truth.find` raises.
     """
@@ -35,15 +36,15 @@ def make(subject: Subject, draw: Draw, operation: Operation | None = None, refer
     user = run.backward(grad_output)
     if not run.used_grad:
         grad_output = torch.ones_like(output)
-    found = truth.find(subject, draw, grad_output, reference)
+    found = truth.find(subject, draw, grad_output, product(bound) if bound else None)
     case = Case(
         inputs=draw.inputs,
         output=output,
         grad_output=grad_output,
         user=user,
         vjp=found.vjp,
-        operation=operation,
-        options=draw.options,
+        operation=bound.operation if bound else None,
+        options=bound.options if bound else {},
         rerun=lambda grad: subject.run(draw.inputs, draw.options).backward(grad),
         saved=run.saved,
         tolerance=max(found.tolerance, 1e-4 if run.single else 0.0),

@@ -64,3 +64,15 @@ class Report:
     def findings(self) -> tuple[Finding, ...]:
         """All findings, in the order of the gradients."""
         return tuple(finding for gradient in self.gradients for finding in gradient.findings)
+
+    def __str__(self) -> str:
+        """The report as plain text, as the command prints it where there is no terminal."""
+        from .render import text
+
+        return text(self).plain
+
+    def _repr_html_(self) -> str:
+        """The report for a notebook."""
+        from .render import html
+
+        return html(self)

@@ -25,11 +25,21 @@ class UserCodeError(Exception):
         self.stage, self.original = stage, original
 
 
+_listeners: list[Callable[[str], None]] = []
+
+
+def on_stage(listener: Callable[[str], None]) -> None:
+    """Have a function told, from now on, what is being called: "import", "forward", "backward"."""
+    _listeners.append(listener)
+
+
 def call(stage: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """`function(*args, **kwargs)`; whatever it raises, `SystemExit` included, comes as `UserCodeError`.
 
     Only `KeyboardInterrupt` passes: it is the person's, not the code's.
     """
+    for listener in _listeners:
+        listener(stage)
     try:
         return function(*args, **kwargs)
     except (UserCodeError, KeyboardInterrupt):

@@ -89,6 +89,18 @@ def maker(tree: ast.FunctionDef, name: str, position: int | None) -> ast.expr | 
     return None
 
 
+def target(tree: ast.FunctionDef, name: str, position: int | None) -> str:
+    """What the gradient of `name` is assigned to, as written: `dw`, `self.dW`; `grad_name` where it has no name yet."""
+    found = returns(tree)
+    if position is not None and position < len(found):
+        node = found[position]
+        return node.id if isinstance(node, ast.Name) else f"grad_{name}"
+    for node, _ in reversed(list(_assignments(tree))):
+        if is_gradient_name(_last(node)) and word(_last(node)) == word(name.rpartition(".")[2]):
+            return ast.unparse(node)
+    return f"grad_{name}"
+
+
 def _follow(tree: ast.FunctionDef, node: ast.expr) -> ast.expr:
     for _ in range(4):
         if not isinstance(node, ast.Name):

@@ -1,0 +1,58 @@
+"""The operation that a piece of code is declared to be, or taken for: does its forward agree, and its true product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .case import Vjp
+from .inputs import Draw
+from .operations import Bound, Operation
+from .operations.binding import _fitting as fitting
+
+Options = Mapping[str, Any]
+
+
+def agrees(operation: Operation, draw: Draw, output: Tensor, fixed: Options) -> Bound | None:
+    """The operation bound to a draw if it gives the user's output with the options that are fixed.
+
+    Those that nobody fixed are read off the output: a stride that stands in the code.
+    """
+
+    def options(roles: Mapping[str, Tensor], output: Tensor) -> Iterable[Options]:
+        yield fixed
+        yield from guesses(operation, roles, output, fixed)
+
+    return next(fitting(operation, draw.inputs, output, options), None)
+
+
+def guesses(operation: Operation, roles: Mapping[str, Tensor], output: Tensor, fixed: Options) -> Iterator[Options]:
+    """The operation's guesses that do not contradict what is fixed."""
+    for guess in operation.guesses(roles, output):
+        if all(plain(guess.get(name, value)) == plain(value) for name, value in fixed.items()):
+            yield {**guess, **fixed}
+
+
+def plain(value: Any) -> Any:
+    """An option in one form: (2, 2) and 2 are the same stride."""
+    if isinstance(value, tuple | list) and value and all(size == value[0] for size in value):
+        return value[0]
+    return tuple(value) if isinstance(value, list) else value
+
+
+def product(bound: Bound) -> Vjp:
+    """The operation's vector-Jacobian product at a draw, in the user's names and layout, by autograd."""
+    leaves = {n: v.detach().clone().requires_grad_() for n, v in bound.inputs.items() if v.is_floating_point()}
+    tensors = {role: bound.layouts[role](leaves.get(name, bound.inputs[name])) for role, name in bound.roles.items()}
+    output = bound.operation.forward(tensors, bound.options)
+
+    def vjp(grad_output: Tensor) -> Mapping[str, Tensor]:
+        grads = torch.autograd.grad(
+            output, list(leaves.values()), grad_output.reshape(output.shape), retain_graph=True, allow_unused=True
+        )
+        return {n: torch.zeros_like(leaves[n]) if g is None else g for n, g in zip(leaves, grads, strict=True)}
+
+    return vjp
