@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from handgrad._check.case import Case
 from handgrad._check.operations import Operation, get
-from torch import Tensor
 
 # What the user's code returns for the gradient, of grad_output and of everything by role.
 Wrong = Callable[..., Any]
@@ -32,7 +33,7 @@ def case(
         wanted = {n: v for n, v in leaves.items() if v.requires_grad}
 
         def vjp(g: Tensor) -> dict[str, Tensor]:
-            found = torch.autograd.grad(output, list(wanted.values()), g, retain_graph=True, allow_unused=True)
+            found = torch.autograd.grad((output * g).sum(), list(wanted.values()), retain_graph=True, allow_unused=True)
             return {n: torch.zeros_like(wanted[n]) if d is None else d for n, d in zip(wanted, found, strict=True)}
 
         return vjp

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .case import Case, relative_error
+from .probes import linearity
 from .report import Finding
 from .slips import Path, Slip
+from .slips.constants import averages
 from .slips.draw import Draw
 from .slips.search import explains, explanations, predictions
 from .where import describe
@@ -30,7 +32,7 @@ def diagnose(cases: Sequence[Case], name: str, all_cases: Sequence[Case] = ()) -
     wrong = [draw for draw in (Draw(case, name) for case in cases) if draw.wrong and not _accepted(draw)]
     if not wrong:
         return ()
-    return _nothing_to_search(wrong) or _search(wrong, all_cases, name) or (describe(wrong),)
+    return _nothing_to_search(wrong) or _search(wrong, all_cases, name) or _unexplained(wrong)
 
 
 def _accepted(draw: Draw) -> bool:
@@ -54,38 +56,36 @@ def _nothing_to_search(wrong: list[Draw]) -> tuple[Finding, ...]:
 
 def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Finding, ...]:
     right = [draw for draw in (Draw(case, name) for case in all_cases) if not draw.wrong]
-    candidates = list(_candidates(sorted(wrong, key=lambda draw: draw.truth.numel() + draw.g.numel())))
-    good = [path for path in candidates if not any(_contradicts(path, draw) for draw in right)]
-    # a slip in one branch of the code may well leave other draws right; a single draw proves that of none
-    best = good or (candidates if len(wrong) > 1 else [])
-    if not best:
-        return ()
-    return tuple(_finding(slip, wrong) for slip in best[0])
+    wrong = sorted(wrong, key=lambda draw: draw.truth.numel() + draw.g.numel())
+    singles = _unique(explanations(wrong[0], 1))
+    path = _first_holding(singles, wrong, right) or _first_holding(_pairs(wrong, singles), wrong, right)
+    return tuple(_finding(slip, wrong) for slip in path)
 
 
-def _candidates(wrong: list[Draw]) -> Iterator[Path]:
-    """Chains of slips that hold on every draw, of the least length that has one."""
-    for depth in range(1, DEPTH + 1):
-        found = False
-        for path in _proposed(wrong, depth):
-            if all(explains(draw, path) for draw in wrong):
-                found = True
-                yield path
-        if found:
+def _first_holding(proposed: Iterable[Path], wrong: list[Draw], right: list[Draw]) -> Path:
+    """The first chain that reproduces every wrong draw, and would not have made a right one wrong.
+
+    A slip in one branch of the code leaves other draws right; then it must hold on at least two of the wrong ones.
+    """
+    second: Path = ()
+    for path in proposed:
+        if all(explains(draw, path) for draw in wrong):
+            if not any(_contradicts(path, draw) for draw in right):
+                return path
+            second = second or path
+    return second if len(wrong) > 1 else ()
+
+
+def _pairs(wrong: list[Draw], singles: list[Path]) -> Iterator[Path]:
+    """Two slips in one draw; or one in some of the draws and another, which does not show there, in the rest."""
+    rest: list[Path] = []
+    for draw in wrong:
+        found = singles if draw is wrong[0] else _unique(explanations(draw, 1))
+        if not found:
+            yield from _unique(explanations(draw, DEPTH))
             return
-
-
-def _proposed(wrong: list[Draw], depth: int) -> list[Path]:
-    """Chains that explain one draw, or singly explain some draws each; no two with the same slips."""
-    singles = [set(explanations(draw, 1)) for draw in wrong]
-    if depth == 1:
-        return _unique(explanations(wrong[0], 1))
-    unexplained = [draw for draw, found in zip(wrong, singles, strict=True) if not found]
-    if unexplained:
-        return _unique(explanations(unexplained[0], depth))
-    first = _unique(explanations(wrong[0], 1))
-    rest = _unique(path for draw in wrong[1:] for path in explanations(draw, 1))
-    return [(*one, *other) for one in first for other in rest if one != other]
+        rest += found
+    yield from ((*one, *other) for one in singles for other in _unique(iter(rest)) if one != other)
 
 
 def _unique(paths: Iterator[Path]) -> list[Path]:
@@ -93,13 +93,20 @@ def _unique(paths: Iterator[Path]) -> list[Path]:
 
 
 def _contradicts(path: Path, right: Draw) -> bool:
-    """Whether the slip would show on a draw in which the gradient is right."""
-    from .slips.search import predictions
-
-    reached = [
-        gradient for taken, gradient in predictions(right, len(path), frozenset(path)) if len(taken) == len(path)
-    ]
+    """Whether the slips would show on a draw in which the gradient is right."""
+    if any(slip.cause in ("wrong-sign", "scale-factor") for slip in path):
+        return bool(right.truth.any())
+    if any(slip.cause == "mean-instead-of-sum" and slip.variant in dict(averages(right)) for slip in path):
+        return True
+    made = predictions(right, len(path), frozenset(path))
+    reached = [gradient for taken, gradient in made if len(taken) == len(path)]
     return bool(reached) and not any(right.equal(gradient, right.user) for gradient in reached)
+
+
+def _unexplained(wrong: list[Draw]) -> tuple[Finding, ...]:
+    """No chain of slips: at least whether it is linear, and where it is wrong."""
+    nonlinear = linearity(wrong[0].case, wrong[0].name)
+    return (nonlinear, describe(wrong)) if nonlinear else (describe(wrong),)
 
 
 def _finding(slip: Slip, wrong: list[Draw]) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,8 +52,8 @@ def wrong_entries(user: Tensor, truth: Tensor, tolerance: float) -> Tensor:
 def worst_index(user: Tensor, truth: Tensor) -> tuple[int, ...]:
     """The index of the largest difference, a NaN before anything."""
     difference = (user - truth).abs().nan_to_num(nan=float("inf"))
-    flat = int(difference.flatten().argmax())
-    return tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), difference.shape))
+    # not torch.unravel_index, which imports sympy
+    return tuple(int(i) for i in np.unravel_index(int(difference.argmax()), difference.shape))
 
 
 def wrong_map(bad: Tensor) -> str:

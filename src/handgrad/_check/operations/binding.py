@@ -39,9 +39,9 @@ class Bound:
         output = self.operation.forward(tensors, self.options)
 
         def vjp(g: Tensor) -> Mapping[str, Tensor]:
-            ways = torch.autograd.grad(
-                output, list(leaves.values()), g.reshape(output.shape), retain_graph=True, allow_unused=True
-            )
+            # of ⟨g, y⟩: given a grad_outputs, autograd.grad imports sympy the first time, a second's worth
+            total = (output * g.reshape(output.shape)).sum()
+            ways = torch.autograd.grad(total, list(leaves.values()), retain_graph=True, allow_unused=True)
             return {
                 n: leaves[n].new_zeros(leaves[n].shape) if d is None else d for n, d in zip(leaves, ways, strict=True)
             }

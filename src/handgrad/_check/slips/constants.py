@@ -23,7 +23,7 @@ def scaled(draw: Draw, constant: float) -> Iterator[Path]:
 
 
 def _positive(draw: Draw, constant: float) -> Iterator[Path]:
-    for label, count in _averages(draw):
+    for label, count in averages(draw):
         if isclose(constant, 1 / count, rel_tol=_rounding(draw)):
             message = f"an average over {label} = {count} was taken where the derivative is a sum"
             yield (Slip("mean-instead-of-sum", label, message, f"multiply by {label}, or `.sum` for `.mean`"),)
@@ -51,7 +51,7 @@ def _rounding(draw: Draw) -> float:
     return max(draw.tolerance, 1e-9)
 
 
-def _averages(draw: Draw) -> Iterator[tuple[str, int]]:
+def averages(draw: Draw) -> Iterator[tuple[str, int]]:
     """The products of sizes that a sum in the backward pass can run over: axes of grad_output, for a loss of x."""
     shape = draw.g.shape if draw.g.dim() else next(iter(draw.inputs.values())).shape
     axes = range(len(shape))
@@ -82,7 +82,7 @@ def _sizes(draw: Draw) -> Iterator[tuple[str, int]]:
     if kernel is not None:
         dims = draw.g.dim() - 2
         yield "K", kernel**dims if isinstance(kernel, int) else prod(kernel)
-    yield from _averages(draw)
+    yield from averages(draw)
     tensors = chain(draw.inputs.items(), [("the output", draw.y)])
     for name, tensor in tensors:
         for axis, size in enumerate(tensor.shape):

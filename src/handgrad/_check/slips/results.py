@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import chain, combinations, permutations
+from collections.abc import Callable, Collection
+from itertools import combinations, permutations
 
 from torch import Tensor
 
@@ -10,19 +11,14 @@ from . import Results, Slip
 from .draw import Draw, reordered, reread
 
 
-def results(draw: Draw, gradient: Tensor) -> Results:
-    """Every slip of this kind, with what it makes of a gradient."""
-    return chain(
-        _permuted(gradient),
-        _flipped(gradient),
-        _cut(draw, gradient),
-        _multiplied_again(draw, gradient),
-        _summed(gradient),
-        _in_another_order(gradient),
-    )
+def results(draw: Draw, gradient: Tensor, causes: Collection[str] | None = None) -> Results:
+    """Every slip of this kind, or those of some causes only, with what it makes of a gradient."""
+    for makes, slips in _TABLE:
+        if causes is None or not makes.isdisjoint(causes):
+            yield from slips(draw, gradient)
 
 
-def _permuted(gradient: Tensor) -> Results:
+def _permuted(_draw: Draw, gradient: Tensor) -> Results:
     dims = gradient.dim()
     identity = tuple(range(dims))
     if not 2 <= dims <= 5:
@@ -44,7 +40,7 @@ def _permuted(gradient: Tensor) -> Results:
             )
 
 
-def _in_another_order(gradient: Tensor) -> Results:
+def _in_another_order(_draw: Draw, gradient: Tensor) -> Results:
     if not 2 <= gradient.dim() <= 4:
         return
     for axes in permutations(range(gradient.dim())):
@@ -54,7 +50,7 @@ def _in_another_order(gradient: Tensor) -> Results:
             yield Slip("reshape-instead-of-permute", ("reread", axes), message), reread(gradient, axes)
 
 
-def _flipped(gradient: Tensor) -> Results:
+def _flipped(_draw: Draw, gradient: Tensor) -> Results:
     first = 2 if gradient.dim() > 2 else 0
     spatial = range(first, gradient.dim())
     for size in range(len(spatial), 0, -1) if gradient.dim() > 1 else ():
@@ -86,7 +82,7 @@ def _multiplied_again(draw: Draw, gradient: Tensor) -> Results:
         yield slip, gradient * draw.g
 
 
-def _summed(gradient: Tensor) -> Results:
+def _summed(_draw: Draw, gradient: Tensor) -> Results:
     """Reduced over axes that belong to the result: dropped, kept as 1, or broadcast back."""
     dims = gradient.dim()
     for size in range(1, dims + 1) if dims <= 4 else ():
@@ -97,3 +93,13 @@ def _summed(gradient: Tensor) -> Results:
                 yield Slip("wrong-reduction-axes", axes, message), total
                 yield Slip("wrong-reduction-axes", (axes, "dropped"), message), gradient.sum(axes)
                 yield Slip("wrong-reduction-axes", (axes, "spread"), message), total.expand(gradient.shape)
+
+
+_TABLE: tuple[tuple[frozenset[str], Callable[[Draw, Tensor], Results]], ...] = (
+    (frozenset({"reversed-axes", "transposed"}), _permuted),
+    (frozenset({"kernel-flipped"}), _flipped),
+    (frozenset({"tail-lost"}), _cut),
+    (frozenset({"upstream-applied-twice"}), _multiplied_again),
+    (frozenset({"wrong-reduction-axes"}), _summed),
+    (frozenset({"reshape-instead-of-permute"}), _in_another_order),
+)

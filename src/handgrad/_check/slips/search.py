@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from itertools import chain
 
 from torch import Tensor
 
 from . import Linear, Path, Slip
 from .backwards import backwards
+from .comparing import Goal
 from .constants import scaled
 from .draw import Draw
 from .operands import operands
 from .repairs import repairs
 from .results import results
+
+# Slips with dozens of forms: in pairs with others of as many they cost more than they find.
+_MANY = ("reshape-instead-of-permute",)
 
 Allowed = Collection[Slip] | None  # the slips a search may use; None for every one
 
@@ -22,12 +27,13 @@ def explanations(draw: Draw, depth: int, allowed: Allowed = None) -> Iterator[Pa
 
     A constant factor or a lost axis of size 1 counts as a slip like any other.
     """
-    goals = [((), draw.user), *_kept(((slip,), value) for slip, value in repairs(draw) if _permitted((slip,), allowed))]
+    repaired = (((slip,), value) for slip, value in repairs(draw) if _permitted((slip,), allowed))
+    goals = [(path, Goal(value, draw.tolerance)) for path, value in chain([((), draw.user)], repaired) if value.numel()]
     for path, predicted in predictions(draw, depth, allowed):
-        for repaired, goal in goals:
-            if len(path) + len(repaired) <= depth and goal.numel() == predicted.numel():
-                for end in _difference(draw, goal, predicted):
-                    whole = (*path, *repaired, *end)
+        for undone, goal in goals:
+            if len(path) + len(undone) <= depth and (constant := goal.multiple_of(predicted)) is not None:
+                for end in _difference(draw, goal, predicted, constant):
+                    whole = (*path, *undone, *end)
                     if 0 < len(whole) <= depth and _permitted(whole, allowed):
                         yield whole
 
@@ -48,8 +54,7 @@ def _chains(draw: Draw, depth: int, allowed: Allowed) -> Iterator[tuple[Path, Te
     for slip, g in operands(draw) if depth else ():
         if _permitted((slip,), allowed):
             yield (slip,), g, draw.backward
-            # a reshaped grad_output has dozens of forms: in pairs with another backward pass they cost more than they find
-            rest = linears if slip.cause != "reshape-instead-of-permute" else []
+            rest = linears if slip.cause not in _MANY else []
             yield from (((slip, *path), g, linear) for path, linear in rest if 1 + len(path) <= depth)
 
 
@@ -57,45 +62,25 @@ def _changed(draw: Draw, path: Path, gradient: Tensor, depth: int, allowed: Allo
     """A gradient with result slips, as many as are left."""
     if len(path) >= depth:
         return
-    for slip, changed in results(draw, gradient):
+    for slip, changed in results(draw, gradient, None if allowed is None else {slip.cause for slip in allowed}):
         if _permitted((slip,), allowed):
             yield (*path, slip), changed
-            yield from _changed(draw, (*path, slip), changed, depth, allowed)
+            if slip.cause not in _MANY:
+                yield from _changed(draw, (*path, slip), changed, depth, allowed)
 
 
 def _permitted(path: Path, allowed: Allowed) -> bool:
     return allowed is None or all(slip in allowed for slip in path)
 
 
-def _kept(goals: Iterator[tuple[Path, Tensor]]) -> Iterator[tuple[Path, Tensor]]:
-    return (goal for goal in goals if goal[1].numel())
-
-
-def _difference(draw: Draw, goal: Tensor, predicted: Tensor) -> Iterator[Path]:
+def _difference(draw: Draw, goal: Goal, predicted: Tensor, constant: float) -> Iterator[Path]:
     """The slips that still lie between a prediction and what came back: none, a shape, a constant."""
-    constant = _ratio(goal.flatten(), predicted.flatten(), draw.tolerance)
-    if constant is None:
-        return
-    rank: Path = () if goal.shape == predicted.shape else (_rank_slip(tuple(goal.shape), tuple(predicted.shape)),)
+    have, want = tuple(goal.value.shape), tuple(predicted.shape)
+    rank: Path = () if have == want else (_rank_slip(have, want),)
     if constant == 1.0:
         yield rank
     else:
         yield from ((*rank, *path) for path in scaled(draw, constant))
-
-
-def _ratio(goal: Tensor, predicted: Tensor, tolerance: float) -> float | None:
-    """c where goal = c · predicted; 1.0 exactly where that is within rounding; None where it is not a multiple."""
-    if not goal.numel():
-        return None
-    at = predicted.abs().argmax()
-    top, mine = float(predicted[at]), float(goal[at])
-    if top == 0.0 or mine == 0.0 or not abs(mine) < float("inf"):
-        return None
-    constant = mine / top
-    if abs(constant - 1.0) <= 4 * tolerance:
-        constant = 1.0
-    rest = float((goal - constant * predicted).abs().max())
-    return constant if rest <= tolerance * (abs(mine) + 1e-3) else None
 
 
 def _rank_slip(have: tuple[int, ...], want: tuple[int, ...]) -> Slip:
