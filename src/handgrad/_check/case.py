@@ -35,6 +35,7 @@ class Case:
     tolerance: float = 1e-8  # what counts as rounding here, relative to the largest entry: float32 code needs more
     returned_count: int | None = None  # how many gradients backward returned, where the order says which is which
     linearize: Callable[[Mapping[str, Tensor]], Vjp] | None = None  # the truth at other inputs of the same shapes
+    call_options: Mapping[str, Any] = field(default_factory=dict)  # what else the user's forward is called with
     label: str = ""  # which draw this is: "R1", "your sizes"
 
     def truth(self, name: str) -> Tensor:

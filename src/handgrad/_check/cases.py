@@ -50,6 +50,7 @@ def make(subject: Subject, draw: Draw, bound: Bound | None = None) -> Judged:
         tolerance=max(found.tolerance, 1e-4 if run.single else 0.0),
         returned_count=run.returned_count,
         linearize=lambda inputs: truth.find(subject, Draw(inputs, draw.options), grad_output).vjp,
+        call_options=draw.options,
         label=draw.label,
     )
     return Judged(case, draw, found.source, found.cut)

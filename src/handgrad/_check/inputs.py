@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .._errors import error
+from .subjects.returned import is_target
 
 KINDS = ("normal", "int", "bool", "positive", "prob", "onehot", "unit")
 
@@ -152,16 +153,42 @@ def _groups(specs: Mapping[str, Spec], fits: Callable[[Sizes], bool]) -> Iterato
     """Axes that can change alone, then axes of one size that can change together."""
     sizes = {(name, axis): size for name, spec in specs.items() for axis, size in enumerate(spec.shape)}
     first = next(iter(specs), "")
+    batch = tuple(axis for axis in sizes if axis == (first, 0) or _shares_batch(specs, first, axis))
     # a size of 1 broadcasts, so changing it means something else; only a batch is known to be free
-    left = [axis for axis in sizes if sizes[axis] > 1 or axis == (first, 0)]
-    alone = [axis for axis in left if any(fits({axis: new}) for new in (sizes[axis] + 1, 2 * sizes[axis]))]
-    yield from ((axis,) for axis in alone)
-    tied = [axis for axis in left if axis not in alone]
+    left = [axis for axis in sizes if sizes[axis] > 1 or axis in batch]
+    alone = [axis for axis in left if axis not in batch[1:] and _any(fits, (axis,), sizes[axis])]
+    done: set[Axis] = set()
+    for axis in alone:
+        group = batch if axis in batch else (axis, *_linked(axis, left, sizes, alone, fits))
+        if not done & set(group):
+            done |= set(group)
+            yield group
+    tied = [axis for axis in left if axis not in done]
     for size in sorted({sizes[axis] for axis in tied}):
-        same = tuple(axis for axis in tied if sizes[axis] == size)
-        yield from _partition(same, size, fits)
-    if sizes.get((first, 0)) == 1 and (first, 0) not in alone:
-        yield tuple((name, 0) for name in specs if sizes.get((name, 0)) == 1)
+        yield from _partition(tuple(axis for axis in tied if sizes[axis] == size), size, fits)
+
+
+def _shares_batch(specs: Mapping[str, Spec], first: str, axis: Axis) -> bool:
+    """Whether an axis is surely the batch of the first input too: labels, targets, masks."""
+    name, index = axis
+    same = name != first and index == 0 and specs[first].shape[:1] == specs[name].shape[:1]
+    return same and (specs[name].kind in ("int", "bool") or is_target(name) or specs[name].shape == specs[first].shape)
+
+
+def _linked(
+    axis: Axis, left: Sequence[Axis], sizes: Sizes, alone: Sequence[Axis], fits: Callable[[Sizes], bool]
+) -> tuple[Axis, ...]:
+    """Axes of other inputs that follow this one: they cannot change without it, though it can without them.
+
+    `p[arange(len(y)), y]` takes a longer p, and then means something else.
+    """
+    followers = [other for other in left if other[0] != axis[0] and sizes[other] == sizes[axis] and other not in alone]
+    return tuple(other for other in followers if _any(fits, (axis, other), sizes[axis]))
+
+
+def _any(fits: Callable[[Sizes], bool], axes: tuple[Axis, ...], size: int) -> bool:
+    """Whether axes of one size can change together to some other size."""
+    return any(fits(dict.fromkeys(axes, new)) for new in (size + 1, 2 * size))
 
 
 def _partition(axes: tuple[Axis, ...], size: int, fits: Callable[[Sizes], bool]) -> Iterator[tuple[Axis, ...]]:
@@ -170,7 +197,7 @@ def _partition(axes: tuple[Axis, ...], size: int, fits: Callable[[Sizes], bool])
     for i, one in enumerate(axes):
         for other in axes[i + 1 :]:
             free = not any(axis in pair for pair in pairs for axis in (one, other))
-            if free and any(fits({one: new, other: new}) for new in (size + 1, 2 * size)):
+            if free and _any(fits, (one, other), size):
                 pairs.append((one, other))
     left = tuple(axis for axis in axes if not any(axis in pair for pair in pairs))
     yield from pairs

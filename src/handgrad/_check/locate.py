@@ -31,10 +31,17 @@ class Place:
     operands: dict[str, list[int]]
 
 
-def place_of(subject: Subject, name: str, draw: Draw, case: Case) -> Place | None:
+# Slips that happen where a gradient is brought into its shape; all others happen where it is computed.
+_SHAPING = {
+    "padding-not-cropped", "wrong-crop", "wrong-rank", "reshape-instead-of-permute", "transposed", "tail-lost",
+    "column-form", "missing-batch-sum", "reversed-axes", "wrong-return-order", "channels-swapped",
+}  # fmt: skip
+
+
+def place_of(subject: Subject, name: str, draw: Draw, case: Case, cause: str) -> Place | None:
     """The place in backward where the gradient of `name` is made; None where there is no source to read."""
     found = source(subject.adapter.functions[-1])
-    expression = found and maker(found.tree, name, _position(subject, name))
+    expression = found and maker(found.tree, name, _position(subject, name), deep=cause not in _SHAPING)
     if found is None or expression is None:
         return None
     scope = backward_scope(subject, draw, case.grad_output)

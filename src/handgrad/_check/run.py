@@ -20,9 +20,6 @@ from .report import Finding, Gradient, Report
 from .subjects import Subject, UserCodeError
 from .where import wrong_entries, wrong_map
 
-_SHAPES = {"reversed-axes", "wrong-operand-order", "missing-batch-sum", "wrong-rank", "transposed", "column-form"}
-
-
 def check_subject(subject: Subject, wanted: Wanted) -> Report:
     """The report on a subject. Raises `UserCodeError` if its code raises and `HandgradError` on a wrong request."""
     made = plan(subject, wanted)
@@ -130,7 +127,7 @@ def _gradient(subject: Subject, name: str, judged: Sequence[Judged], probed: Seq
     )
     if not findings:
         return replace(base, findings=tuple(side))
-    place = place_of(subject, name, example.draw, shown)
+    place = place_of(subject, name, example.draw, shown, findings[0].cause)
     fix = line_that_is_right(subject, name, [one.draw for one in wrong or judged], judged) or findings[0].fix
     return replace(
         base,

@@ -75,17 +75,17 @@ def _own(tree: ast.FunctionDef) -> Iterator[ast.AST]:
             todo.extend(reversed(list(ast.iter_child_nodes(node))))
 
 
-def maker(tree: ast.FunctionDef, name: str, position: int | None) -> ast.expr | None:
+def maker(tree: ast.FunctionDef, name: str, position: int | None, *, deep: bool = False) -> ast.expr | None:
     """The expression that makes the gradient of `name`: what is returned at `position`, or assigned to its word.
 
-    A variable is followed to its last assignment that is more than a change of shape or a store into a part.
+    A variable is followed to its assignment; with `deep`, through crops and changes of shape as well.
     """
     found = returns(tree)
     if position is not None and position < len(found):
-        return _follow(tree, found[position])
+        return _follow(tree, found[position], deep=deep)
     for target, value in reversed(list(_assignments(tree))):
         if is_gradient_name(_last(target)) and word(_last(target)) == word(name.rpartition(".")[2]):
-            return _follow(tree, value)
+            return _follow(tree, value, deep=deep)
     return None
 
 
@@ -101,15 +101,38 @@ def target(tree: ast.FunctionDef, name: str, position: int | None) -> str:
     return f"grad_{name}"
 
 
-def _follow(tree: ast.FunctionDef, node: ast.expr) -> ast.expr:
-    for _ in range(4):
-        if not isinstance(node, ast.Name):
+def _follow(tree: ast.FunctionDef, node: ast.expr, *, deep: bool) -> ast.expr:
+    """The expression behind a variable; with `deep` also behind a crop or a change of shape of one."""
+    for _ in range(6):
+        inner = _inside(node) if deep else node
+        if not isinstance(inner, ast.Name):
             break
-        made = [value for target, value in _assignments(tree) if _root(target) == node.id and not _is_blank(value)]
-        if not made:
+        made = _makers(tree, inner.id)
+        if not made or made[-1] is node:
             break
         node = made[-1]
     return node
+
+
+def _inside(node: ast.expr) -> ast.expr:
+    """`d` of `d[:, 1:-1]`, `d.reshape(n, -1)`, `d.T`."""
+    if isinstance(node, ast.Subscript):
+        return _inside(node.value)
+    if isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
+        return _inside(node.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _RESHAPES:
+        return _inside(node.func.value)
+    return node
+
+
+_RESHAPES = {"reshape", "view", "view_as", "squeeze", "contiguous", "copy", "clone", "astype"}
+
+
+def _makers(tree: ast.FunctionDef, name: str) -> list[ast.expr]:
+    """What is assigned to a variable as a whole; if that is room for it only, what is stored into it."""
+    made = [(target, value) for target, value in _assignments(tree) if _root(target) == name]
+    whole = [value for target, value in made if isinstance(target, ast.Name) and not _is_blank(value)]
+    return whole or [value for _, value in made if not _is_blank(value) and not isinstance(value, ast.Constant)]
 
 
 def _is_blank(value: ast.expr) -> bool:
