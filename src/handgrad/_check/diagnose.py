@@ -11,7 +11,7 @@ from .report import Finding
 from .slips import Path, Slip
 from .slips.constants import averages
 from .slips.draw import Draw
-from .slips.search import explains, explanations, predictions
+from .slips.search import explains, predictions, ranked
 from .where import describe
 
 DEPTH = 2  # slips in one gradient; a third hides the first two
@@ -57,7 +57,7 @@ def _nothing_to_search(wrong: list[Draw]) -> tuple[Finding, ...]:
 def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Finding, ...]:
     right = [draw for draw in (Draw(case, name) for case in all_cases) if not draw.wrong]
     wrong = sorted(wrong, key=lambda draw: draw.truth.numel() + draw.g.numel())
-    singles = _unique(explanations(wrong[0], 1))
+    singles = ranked(wrong[0], 1)
     path = _first_holding(singles, wrong, right) or _first_holding(_pairs(wrong, singles), wrong, right)
     return tuple(_finding(slip, wrong) for slip in path)
 
@@ -80,16 +80,12 @@ def _pairs(wrong: list[Draw], singles: list[Path]) -> Iterator[Path]:
     """Two slips in one draw; or one in some of the draws and another, which does not show there, in the rest."""
     rest: list[Path] = []
     for draw in wrong:
-        found = singles if draw is wrong[0] else _unique(explanations(draw, 1))
+        found = singles if draw is wrong[0] else ranked(draw, 1)
         if not found:
-            yield from _unique(explanations(draw, DEPTH))
+            yield from ranked(draw, DEPTH)
             return
         rest += found
-    yield from ((*one, *other) for one in singles for other in _unique(iter(rest)) if one != other)
-
-
-def _unique(paths: Iterator[Path]) -> list[Path]:
-    return list({frozenset(path): path for path in reversed(list(paths))}.values())[::-1]
+    yield from ((*one, *other) for one in singles for other in dict.fromkeys(rest) if one != other)
 
 
 def _contradicts(path: Path, right: Draw) -> bool:

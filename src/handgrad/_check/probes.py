@@ -56,7 +56,7 @@ def _start(case: Case, subject: Subject) -> tuple[dict[str, Any], Start]:
     """One forward pass on arguments that are kept to be looked at afterwards."""
     given = {name: to_library(value, subject.library) for name, value in case.inputs.items()}
     with steady(subject.namespace), torch.no_grad():
-        return given, subject.adapter.start(given, dict(case.options), library=subject.library, track=False)
+        return given, subject.adapter.start(given, dict(case.call_options), library=subject.library, track=False)
 
 
 def _side_effects(case: Case, subject: Subject) -> Iterator[About]:

@@ -75,7 +75,7 @@ class Bound:
 def _returned(gradient: Tensor, layout: Layout, input: Tensor) -> Tensor:
     if layout is _matrix:
         return gradient.mT if gradient.dim() == 2 else gradient
-    return gradient.reshape(input.shape) if gradient.numel() == input.numel() else gradient
+    return gradient.reshape(input.shape) if layout in (_vector, _image) and gradient.numel() == input.numel() else gradient
 
 
 def _same(tensor: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..slips import Backwards, Path, Slip
-from ..slips.backwards import axes_sets, summed
+from ..slips.backwards import axes_key, axes_sets, summed
 from .operation import Known, Operation, Options, Roles, Setting
 
 _MEAN = Slip(
@@ -79,10 +79,11 @@ def _input_slips(this: Normalised) -> Backwards:
     parts = (_MEAN, _VARIANCE, _GAMMA)
     for path in chain.from_iterable(combinations(parts, size) for size in (1, 2)):
         yield path, partial(this.gradient, without=path)
-    for axes in axes_sets(this.known.g.dim()):
+    dims = this.known.g.dim()
+    for axes in axes_sets(dims):
         if axes and axes != this.axes:
             slip = Slip(
-                "wrong-reduction-axes", axes, f"the means run over the axes {axes}: they belong over {this.axes}"
+                "wrong-reduction-axes", axes_key(axes, dims), f"the means run over the axes {axes}: they belong over {this.axes}"
             )
             yield (slip,), partial(this.gradient, over=axes)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..slips import Backwards, Slip
-from ..slips.backwards import axes_sets
+from ..slips.backwards import axes_key, axes_sets
 from .operation import Known, Operation, Options, Roles, Setting
 
 
@@ -42,7 +42,7 @@ def _summed_elsewhere(known: Known, gradient: Callable[[tuple[int, ...], Tensor]
     right = (known.options["dim"] % dims,)
     for axes in axes_sets(dims):
         if axes and axes != right:
-            slip = Slip("wrong-reduction-axes", axes, f"the sum runs over the axes {axes}: it belongs over {right}")
+            slip = Slip("wrong-reduction-axes", axes_key(axes, dims), f"the sum runs over the axes {axes}: it belongs over {right}")
             yield (slip,), partial(gradient, axes)
 
 

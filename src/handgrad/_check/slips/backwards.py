@@ -34,7 +34,7 @@ def backwards(draw: Draw) -> Backwards:
 
 
 def _per_sample(draw: Draw) -> Backwards:
-    if draw.g.dim() and draw.batch and draw.batch > 1 and draw.user.numel() == draw.batch * draw.truth.numel():
+    if draw.g.dim() and draw.batch and draw.user.numel() == draw.batch * draw.truth.numel():
         message = (
             f"{draw.batch} gradients, one a sample, where all samples share `{draw.name}`: "
             "the sum over the batch is right (autograd's engine and gradcheck do that sum silently)"
@@ -92,7 +92,7 @@ def _reduction_slip(axes: tuple[int, ...], right: tuple[int, ...], shape: tuple[
         message = f"one gradient a sample: the sum over the batch, axis 0 of {shape}, is missing"
         return Slip("missing-batch-sum", None, message, f"sum over the batch as well: {fix}")
     over = f"over axes {axes}" if axes else "nowhere"
-    return Slip("wrong-reduction-axes", axes, f"summed {over} where the axes {right} of {shape} belong", fix)
+    return Slip("wrong-reduction-axes", axes_key(axes, len(shape)), f"summed {over} where the axes {right} of {shape} belong", fix)
 
 
 def _sum_into(contribution: Linear, axes: tuple[int, ...], shape: torch.Size, g: Tensor) -> Tensor:
@@ -104,6 +104,11 @@ def _spread_into(
     contribution: Linear, axes: tuple[int, ...], wanted: list[int], shape: torch.Size, g: Tensor
 ) -> Tensor:
     return contribution(g).sum(axes, keepdim=True).expand(wanted).reshape(shape)
+
+
+def axes_key(axes: tuple[int, ...], dims: int) -> object:
+    """What is the same in draws of several dimensions: the axes, or that it is all of them."""
+    return "all" if len(axes) == dims else axes
 
 
 def axes_sets(dims: int) -> Iterator[tuple[int, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import chain, combinations
 from math import isclose, prod, sqrt
 
@@ -36,9 +37,26 @@ def _positive(draw: Draw, constant: float) -> Iterator[Path]:
         ):
             if isclose(constant, value, rel_tol=_rounding(draw)):
                 yield (_factor(text, f"{text} = {constant:.6g}"),)
-    yield (_factor(f"{constant:.6g}", f"{constant:.6g}"),)
+    text = f"{constant:.6g}"
+    yield (_factor(text if _is_plain(constant) else f"{_ODD}{text}", text),)
     if draw.truth.numel() > 1:
-        yield (_factor("varying", f"c = {constant:.6g} here, another in each draw"),)
+        yield (_factor(_NAMELESS, f"c = {constant:.6g} here, another in each draw"),)
+
+
+_NAMELESS, _ODD = "varying", "number "
+
+
+def _is_plain(constant: float) -> bool:
+    """2, ⅓, 0.05: numbers that somebody writes."""
+    fraction = Fraction(constant).limit_denominator(12)
+    return isclose(constant, fraction, rel_tol=1e-6) or isclose(constant * 1000, round(constant * 1000), rel_tol=1e-6)
+
+
+def vagueness(slip: Slip) -> int:
+    """How little a slip says: 2 for some multiple, another one in each draw; 1 for a number that is nothing special."""
+    if slip.cause != "scale-factor":
+        return 0
+    return 2 if slip.variant == _NAMELESS else int(str(slip.variant).startswith(_ODD))
 
 
 def _factor(variant: str, text: str) -> Slip:
@@ -61,9 +79,12 @@ def averages(draw: Draw) -> Iterator[tuple[str, int]]:
             value = prod(shape[axis] for axis in chosen)
             if value > 1:
                 found.add((_axes_label(chosen, len(shape)), value))
+            if value > 1 and chosen == tuple(axes)[:-1]:  # N for a matrix, N·T for a sequence
+                found.add((_ROWS, value))
     yield from sorted(found, key=lambda entry: (_ORDER.get(entry[0], 9), entry[0]))
 
 
+_ROWS = "all axes but the last"
 _ORDER = {"N": 0, "L": 1, "N·L": 2, "all entries": 3}
 
 

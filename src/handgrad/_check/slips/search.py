@@ -10,7 +10,7 @@ from torch import Tensor
 from . import Linear, Path, Slip
 from .backwards import backwards
 from .comparing import Goal
-from .constants import scaled
+from .constants import scaled, vagueness
 from .draw import Draw
 from .operands import operands
 from .repairs import repairs
@@ -20,6 +20,12 @@ from .results import results
 _MANY = ("reshape-instead-of-permute",)
 
 Allowed = Collection[Slip] | None  # the slips a search may use; None for every one
+
+
+def ranked(draw: Draw, depth: int) -> list[Path]:
+    """All explanations, one for each set of slips; those with a constant that has no name come last."""
+    found = {frozenset(path): path for path in reversed(list(explanations(draw, depth)))}
+    return sorted(reversed(found.values()), key=lambda path: max(map(vagueness, path), default=0))
 
 
 def explanations(draw: Draw, depth: int, allowed: Allowed = None) -> Iterator[Path]:
@@ -39,10 +45,14 @@ def explanations(draw: Draw, depth: int, allowed: Allowed = None) -> Iterator[Pa
 
 
 def predictions(draw: Draw, depth: int, allowed: Allowed = None) -> Iterator[tuple[Path, Tensor]]:
-    """The truth, and every gradient that at most `depth` slips make of it."""
+    """The truth, and every gradient that at most `depth` slips make of it; what happens to a result comes last."""
+    made = []
     for path, g, linear in _chains(draw, depth, allowed):
         gradient = linear(g)
         yield path, gradient
+        if len(path) < depth:
+            made.append((path, gradient))
+    for path, gradient in made:
         yield from _changed(draw, path, gradient, depth, allowed)
 
 
