@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from . import truth
-from .case import Case
+from .case import Case, Vjp
 from .inputs import Draw
 from .operations import Bound
-from .reference import product
+from .reference import is_exact, product
 from .subjects import Subject
+
+Linearize = Callable[[Mapping[str, Tensor]], Vjp]
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Judged:
     draw: Draw
     source: truth.Source
     cut: tuple[str, ...]  # inputs that autograd does not see in the forward pass
+    partial: Mapping[str, Tensor] | None  # and the gradients that it makes of the rest
 
 
 def make(subject: Subject, draw: Draw, bound: Bound | None = None) -> Judged:
@@ -36,7 +40,8 @@ def make(subject: Subject, draw: Draw, bound: Bound | None = None) -> Judged:
     user = run.backward(grad_output)
     if not run.used_grad:
         grad_output = torch.ones_like(output)
-    found = truth.find(subject, draw, grad_output, product(bound) if bound else None)
+    exact = bound is not None and (run.single or is_exact(bound, output))
+    found = truth.find(subject, draw, grad_output, product(bound) if bound is not None and exact else None)
     case = Case(
         inputs=draw.inputs,
         output=output,
@@ -49,11 +54,11 @@ def make(subject: Subject, draw: Draw, bound: Bound | None = None) -> Judged:
         saved=run.saved,
         tolerance=max(found.tolerance, 1e-4 if run.single else 0.0),
         returned_count=run.returned_count,
-        linearize=lambda inputs: truth.find(subject, Draw(inputs, draw.options), grad_output).vjp,
+        linearize=_elsewhere(subject, draw, bound, found),
         call_options=draw.options,
         label=draw.label,
     )
-    return Judged(case, draw, found.source, found.cut)
+    return Judged(case, draw, found.source, found.cut, found.partial(grad_output) if found.partial else None)
 
 
 def random_grad(output: Tensor) -> Tensor:
@@ -61,3 +66,17 @@ def random_grad(output: Tensor) -> Tensor:
     generator = torch.Generator().manual_seed(output.numel() + 17)
     grad = torch.randn(output.shape, generator=generator, dtype=torch.float64)
     return grad if grad.ndim else grad.abs() + 0.37
+
+
+def _elsewhere(subject: Subject, draw: Draw, bound: Bound | None, found: truth.Truth) -> Linearize | None:
+    """The truth at other inputs; None where only differences know it, which takes too long to be asked often."""
+    if found.source == "operation" and bound is not None:
+        return lambda inputs: product(replace(bound, inputs=inputs))
+    if found.source == "differences":
+        return None
+
+    def linearize(inputs: Mapping[str, Tensor]) -> Vjp:
+        there = truth.by_autograd(subject, replace(draw, inputs=inputs))
+        return there.vjp if there is not None else found.vjp
+
+    return linearize

@@ -110,8 +110,13 @@ def resized(specs: Mapping[str, Spec], sizes: Sizes) -> dict[str, Spec]:
     }
 
 
-def other_sizes(specs: Mapping[str, Spec], accepts: Callable[[dict[str, Spec]], bool], count: int = 2) -> list[dict[str, Spec]]:
-    """Up to `count` sets of specs with as many axes as possible at other sizes that the code accepts."""
+def other_sizes(
+    specs: Mapping[str, Spec], accepts: Callable[[dict[str, Spec]], bool], count: int = 2, *, small: bool = False
+) -> list[dict[str, Spec]]:
+    """Up to `count` sets of specs with as many axes as possible at other sizes that the code accepts.
+
+    With `small` those sizes are below the given ones where that is possible, for a forward that takes its time.
+    """
 
     def fits(sizes: Sizes) -> bool:
         return accepts(resized(specs, sizes))
@@ -122,21 +127,17 @@ def other_sizes(specs: Mapping[str, Spec], accepts: Callable[[dict[str, Spec]], 
     for _ in range(count):
         sizes: dict[Axis, int] = {}
         for group in groups:
-            new = _new_size(specs, group, set(sizes.values()) | taken[group], lambda size, g=group: fits(dict.fromkeys(g, size)))
+            used = set(sizes.values()) | taken[group]
+            name, axis = group[0]
+            ladder = sorted(_ladder(specs[name].shape[axis], small), key=used.__contains__)
+            old = specs[name].shape[axis]
+            new = next((size for size in ladder if fits(dict.fromkeys(group, size))), old)
             taken[group].add(new)
             sizes |= dict.fromkeys(group, new)
         sizes = sizes if fits(sizes) else _together(groups, sizes, fits)
         if any(specs[name].shape[axis] != size for (name, axis), size in sizes.items()):
             found.append(resized(specs, sizes))
     return found
-
-
-def _new_size(specs: Mapping[str, Spec], group: tuple[Axis, ...], used: set[int], fits: Callable[[int], bool]) -> int:
-    """The first size on the ladder that nothing else has and that the code accepts; the old one if there is none."""
-    name, axis = group[0]
-    old = specs[name].shape[axis]
-    ladder = _ladder(old)
-    return next((new for new in sorted(ladder, key=used.__contains__) if fits(new)), old)
 
 
 def _together(groups: Sequence[tuple[Axis, ...]], wanted: Sizes, fits: Callable[[Sizes], bool]) -> dict[Axis, int]:
@@ -205,7 +206,9 @@ def _partition(axes: tuple[Axis, ...], size: int, fits: Callable[[Sizes], bool])
         yield left
 
 
-def _ladder(size: int) -> list[int]:
+def _ladder(size: int, small: bool = False) -> list[int]:
     """Sizes to try in place of one: near it, multiples of it for what must divide, small ones for large ones."""
-    near = [size + 1, size + 2, size + 3, size + 4, 2 * size, 3 * size, size - 1]
-    return ([9, 10, 8, 12] if size > 12 else []) + [new for new in near if new > 1 and new != size]
+    below = [size // 2, size - 1, size // 2 + 1, 2, 3, 4] if small else [size - 1]
+    near = [size + 1, size + 2, size + 3, size + 4, 2 * size, 3 * size]
+    ladder = [*below, *near] if small else [*near, *below]
+    return ([9, 10, 8, 12] if size > 12 and not small else []) + [new for new in ladder if new > 1 and new != size]

@@ -6,6 +6,7 @@ sizes, and others made from them. Without it the operation is recognised by its 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -60,7 +61,7 @@ def plan(subject: Subject, wanted: Wanted) -> Plan:
         _settings(subject, wanted, made.operation, made)
     values, constants = tensors_of(wanted.given, subject.adapter.inputs)
     wanted = replace(wanted, given=values, options={**constants, **wanted.options})
-    specs = with_ranges(dict(wanted.specs)) | {name: spec_of(value) for name, value in values.items()}
+    specs = with_ranges(_named(wanted.specs, subject.adapter.inputs)) | {name: spec_of(value) for name, value in values.items()}
     if specs or (not subject.adapter.inputs and subject.adapter.parameters()):
         own = _own(subject, wanted, specs)
         _add(subject, made, own, wanted.options, first=not made.steps)
@@ -72,6 +73,7 @@ def plan(subject: Subject, wanted: Wanted) -> Plan:
                     hint=f"{names}, or --like conv2d, or an example_inputs() in the file")
     if not made.steps:
         raise made.refused[0][1]
+    _drop_other_ranks(made)
     if not made.declared and any(step.bound is None for step in made.steps):  # a name is believed if all draws agree
         made.steps = [Step(step.draw) for step in made.steps]
         made.operation, made.notes = None, []
@@ -111,10 +113,16 @@ def _step(subject: Subject, wanted: Wanted, operation: Operation, setting: Setti
 
 def _own(subject: Subject, wanted: Wanted, specs: Mapping[str, Spec]) -> Draw:
     """The person's own sizes, with their values where they gave them and fresh ones for a class's parameters."""
-    unknown = [name for name in specs if name not in subject.adapter.inputs]
-    if unknown and subject.adapter.inputs:
-        raise error("check", f"`{subject.name}` has no input `{unknown[0]}`", inputs=", ".join(subject.adapter.inputs))
     return Draw({**draw(specs, 1), **wanted.given, **_parameters(subject)}, wanted.options)
+
+
+def _named(specs: Mapping[str, Spec], names: Sequence[str]) -> dict[str, Spec]:
+    """The specs under the forward's own names; those under other names fill what is left, in order."""
+    free = iter([name for name in names if name not in specs])
+    found = {name if name in names or not names else next(free, name): spec for name, spec in specs.items()}
+    if names and (extra := [name for name in found if name not in names]):
+        raise error("check", f"there is no input for `{extra[0]}`", inputs=", ".join(names))
+    return {name: found[name] for name in (names or found) if name in found}
 
 
 def _parameters(subject: Subject, seed: int = 7) -> dict[str, Tensor]:
@@ -135,7 +143,14 @@ def _others(subject: Subject, own: Draw, known: Mapping[str, Spec], count: int =
             return False
         return True
 
-    return other_sizes(specs, accepts, count) or [specs]
+    return other_sizes(specs, accepts, count, small=_takes_time(subject, own)) or [specs]
+
+
+def _takes_time(subject: Subject, own: Draw) -> bool:
+    """Whether a difference for every entry of the inputs would be felt."""
+    begin = time.perf_counter()
+    subject.run(own.inputs, own.options)
+    return (time.perf_counter() - begin) * sum(value.numel() for value in own.inputs.values()) > 0.5
 
 
 def _add(subject: Subject, made: Plan, one: Draw, fixed: Mapping[str, Any], *, first: bool = False) -> None:
@@ -181,3 +196,15 @@ def tensors_of(given: Any, names: Sequence[str]) -> tuple[dict[str, Tensor], dic
         given = dict(zip(names, items, strict=False))
     tensors = {n: v for n, value in given.items() if isinstance(value, Tensor | np.ndarray) and (v := from_library(value)) is not None}
     return tensors, {name: value for name, value in given.items() if name not in tensors and value is not None}
+
+
+def _drop_other_ranks(made: Plan) -> None:
+    """Leave out settings of a rank that the code does not mean to take: it is another operation there, and right."""
+
+    def ranks(step: Step) -> tuple[int, ...]:
+        return tuple(value.ndim for value in step.draw.inputs.values())
+
+    agreeing = {ranks(step) for step in made.steps if step.bound is not None}
+    if made.declared and agreeing:
+        kept = [step for step in made.steps if step.bound is not None or step.draw.own or ranks(step) in agreeing]
+        made.steps = kept

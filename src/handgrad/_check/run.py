@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from . import cases, truth
-from .case import Case, relative_error
+from .case import Case, relative_error, same
 from .cases import Judged
 from .diagnose import diagnose
 from .inputs import Draw
@@ -18,6 +18,7 @@ from .plan import Plan, Step, Wanted, plan
 from .probes import probe
 from .report import Finding, Gradient, Report
 from .subjects import Subject, UserCodeError
+from .subjects.autograd_function import AutogradFunction
 from .where import wrong_entries, wrong_map
 
 def check_subject(subject: Subject, wanted: Wanted) -> Report:
@@ -27,6 +28,7 @@ def check_subject(subject: Subject, wanted: Wanted) -> Report:
     if not judged:
         return _without_truth(subject, made, problems)
     found = probe_all(subject, judged)
+    found += _cuts(subject, judged)
     names = [name for name in truth.differentiable(judged[0].draw) if _asked(name, judged)]
     gradients = [_gradient(subject, name, judged, found) for name in names]
     gradients = _with_general(gradients, _general(subject, made, judged) + [f for name, f in found if name is None])
@@ -106,7 +108,19 @@ def _without_truth(subject: Subject, made: Plan, problems: list[tuple[str, Excep
 def probe_all(subject: Subject, judged: Sequence[Judged]) -> list[tuple[str | None, Finding]]:
     """What the probes say; they are asked at one draw, the person's own if there is one."""
     first = next((one for one in judged if one.draw.own), judged[0])
-    return list(probe(first.case, subject))
+    try:
+        return list(probe(first.case, subject))
+    except UserCodeError:  # it ran before, so it does not run twice: that is what a second forward pass is for
+        return []
+
+
+def _cuts(subject: Subject, judged: Sequence[Judged]) -> list[tuple[str | None, Finding]]:
+    """Inputs whose gradient autograd would get wrong; inside an autograd.Function it never looks."""
+    if isinstance(subject.adapter, AutogradFunction):
+        return []
+    names = dict.fromkeys(name for one in judged for name in one.cut)
+    message = "autograd does not see all of the forward pass with respect to `{}`: a `.detach()` or `no_grad` hides it"
+    return [(name, Finding("autograd-cut", message.format(name))) for name in names]
 
 
 def _gradient(subject: Subject, name: str, judged: Sequence[Judged], probed: Sequence[tuple[str | None, Finding]]) -> Gradient:
@@ -114,6 +128,8 @@ def _gradient(subject: Subject, name: str, judged: Sequence[Judged], probed: Seq
     wrong = [one for one in judged if not one.case.is_right(name)]
     findings = list(diagnose([one.case for one in wrong], name, [one.case for one in judged])) if wrong else []
     side = [finding for about, finding in probed if about == name]
+    if side and side[0].cause == "autograd-cut" and wrong and all(_is_partial(one, name) for one in wrong):
+        findings = []  # it is what autograd makes of the part that it sees
     example = next((one for one in wrong if one.draw.own), (wrong or judged)[0])
     shown = example.case
     user, expected = shown.user.get(name), shown.truth(name)
@@ -136,6 +152,12 @@ def _gradient(subject: Subject, name: str, judged: Sequence[Judged], probed: Seq
         note=_right_for_own(name, judged, wrong),
         map=wrong_map(wrong_entries(user, expected, shown.tolerance)) if user is not None and same_shape and user.ndim else None,
     )
+
+
+def _is_partial(one: Judged, name: str) -> bool:
+    """Whether what came back is autograd's own, partial gradient."""
+    user = one.case.user.get(name)
+    return one.partial is not None and user is not None and same(user, one.partial[name], one.case.tolerance)
 
 
 def _placed(findings: Sequence[Finding], place: Place | None, fix: str | None) -> Iterator[Finding]:
@@ -203,9 +225,6 @@ def _with_general(gradients: list[Gradient], general: Sequence[Finding]) -> list
 def _notes(subject: Subject, made: Plan, judged: Sequence[Judged], problems: Sequence[tuple[str, Exception]]) -> Iterator[str]:
     yield from made.notes
     yield f"{subject.library} code, {len(judged)} draws: " + ", ".join(dict.fromkeys(one.draw.label for one in judged))
-    cut = sorted({name for one in judged for name in one.cut})
-    if cut:
-        yield f"autograd does not see all of the forward pass with respect to {', '.join(cut)}: a `.detach()` or `no_grad`"
     if any(one.source == "differences" for one in judged):
         yield "the truth is central differences of the forward pass"
     for label, problem in problems:

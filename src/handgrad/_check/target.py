@@ -57,7 +57,7 @@ def _subject(module: ModuleType, target: finding.Target) -> Subject:
     found = finding.candidates(vars(module), module.__name__)
     if target.name and target.name not in found and hasattr(module, target.name):
         return Subject(finding.of_object(getattr(module, target.name)))
-    return finding.choose(found, target)
+    return finding.choose(found, target, getattr(module, "example_layer", None))
 
 
 def _wanted(request: Request, namespace: Mapping[str, Any]) -> Wanted:

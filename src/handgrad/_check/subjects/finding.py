@@ -87,9 +87,6 @@ def candidates(namespace: Mapping[str, Any], module: str) -> dict[str, Callable[
                 found[name] = lambda value=value: of_class(value, namespace)  # type: ignore[misc]
         elif inspect.isfunction(value) and (pair := _pair(name, own)):
             found[pair] = lambda name=name, pair=pair: Functions(pair, own[name], own[_backward(name)])  # type: ignore[misc]
-    layer = namespace.get("example_layer")
-    if layer is not None and not any(inspect.isclass(own.get(name)) for name in found):
-        found["example_layer"] = lambda: of_object(call("example_layer", layer))
     return found
 
 
@@ -152,8 +149,8 @@ def of_object(thing: Any) -> Adapter:
                 hint="an autograd.Function, (forward, backward), an object with both, or a path")
 
 
-def choose(found: Mapping[str, Callable[[], Adapter]], target: Target) -> Subject:
-    """The candidate that was asked for, or the only one. Raises `HandgradError` that lists them otherwise."""
+def choose(found: Mapping[str, Callable[[], Adapter]], target: Target, example: Callable[[], Any] | None) -> Subject:
+    """The candidate that was asked for, the only one, or what `example_layer` returns. Raises `HandgradError` that lists them otherwise."""
     name = target.name
     for ending in ("_forward", "_backward"):
         name = name.removesuffix(ending)
@@ -161,6 +158,9 @@ def choose(found: Mapping[str, Callable[[], Adapter]], target: Target) -> Subjec
         return Subject(found[name]())
     if not target.name and len(found) == 1:
         return Subject(next(iter(found.values()))())
+    if not target.name and example is not None:  # several classes, and the file says which one it is about
+        with steady():
+            return Subject(of_object(call("example_layer", example)))
     what = f"there is no `{target.name}` in {target.module}" if target.name else f"{target.module} has several things to check"
     if not found:
         what = f"{target.module} has nothing to check"

@@ -40,6 +40,11 @@ def is_target(name: str) -> bool:
     return name.lower() in _TARGETS
 
 
+def _is_label(value: Any) -> bool:
+    """Whether values are all between 0 and 1, as of one-hot labels and masks."""
+    return bool((value >= 0).all() and (value <= 1).all())
+
+
 def word(name: str) -> str:
     """What a name stands for, the words for gradients taken off: `dW`, `grad_weight` and `kernel` are all `w`."""
     plain = re.sub(r"gradients?|grads?|_wrt_|[^a-z0-9]", "", name.lower())
@@ -69,7 +74,7 @@ def by_position(value: Any, arguments: Mapping[str, Any], differentiable: Sequen
     while len(items) > len(arguments) and items[-1] is None:
         items.pop()
     tensors = [name for name, argument in arguments.items() if is_numeric(argument) and hasattr(argument, "shape")]
-    asked = [name for name in differentiable if not is_target(name)]
+    asked = [name for name in differentiable if not (is_target(name) and _is_label(arguments[name]))]
     orders: list[Sequence[str]] = [tuple(arguments), tensors, differentiable, asked]
     for order in orders[:1] if strict else orders:
         if len(order) == len(items):
