@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from ..report import Gradient, Report
 from ..subjects.calling import UserCodeError
 from ..subjects.explaining import user_traceback
-from .program import Program, load, new_namespace, running
+from .program import Program, load, new_namespace, running, unrolled
 from .trace import Recorder, entries, traced_run
 from .verdict import judge
 from .world import Claim
@@ -61,6 +61,7 @@ def check_script(path: str, output: str, grad_output: str | None, wrt: Mapping[s
     if program is None or recorder is None:
         return _error(failed, ())
     trace = entries(program, recorder)
+    program = unrolled(program, [output, *(name for name in wrt.values() if name.isidentifier())])
     try:
         gradients = judge(program, recorder, [Claim(output, grad_output, *item) for item in wrt.items()])
     except UserCodeError as error:  # the forward pass itself

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..case import same
@@ -104,8 +103,8 @@ def _arrangements(value: Any, target: Target) -> Iterator[tuple[str, list[tuple[
     """Axes exchanged, a kernel flipped, padding left on."""
     shape, wanted = tuple(getattr(value, "shape", ())), tuple(target.truth.shape)
     transpose = "transpose" if isinstance(value, Tensor) else "swapaxes"
-    if len(wanted) == 2:
-        yield "{}.T", [("transposed", f"{shape} is the transpose of {wanted}")]
+    if len(wanted) in (2, 3) and len(shape) == len(wanted):
+        yield "{}.T" if len(wanted) == 2 else "{}.mT", [("transposed", f"{shape} is the transpose of {wanted}")]
     if len(shape) == 4 == len(wanted):
         yield f"{{}}.{transpose}(0, 1)", [("channels-swapped", f"the first two axes of {shape} are exchanged")]
         yield f"{{}}.{transpose}(2, 3)", [("kernel-axes-transposed", f"the last two axes of {shape} are exchanged")]
@@ -132,21 +131,23 @@ def _factors(value: Tensor, target: Target) -> Iterator[Closer]:
 
 
 def constant_name(factors: list[float], sizes: list[Mapping[str, int]]) -> tuple[str, str, str] | None:
-    """(cause, name, inverse as text) of a factor that was `factors[i]` where the sizes were `sizes[i]`."""
-    if all(abs(f - factors[0]) < 1e-9 * abs(factors[0]) for f in factors):
-        plain = f"{factors[0]:.6g}"
-        if abs(factors[0] + 1) < 1e-9:
+    """(cause, name, template that undoes it) of a factor that was `factors[i]` where the sizes were `sizes[i]`."""
+    if _all_near(factors, [factors[0]] * len(factors)) and (len(factors) > 1 or abs(factors[0]) in (0.5, 1.0, 2.0)):
+        if _all_near(factors, [-1.0]):
             return "wrong-sign", "−1", "-{}"
-        if len({tuple(s.items()) for s in sizes}) > 1 or factors[0] in (2.0, 0.5):
-            return "scale-factor", plain, f"{{}} / {plain}" if factors[0] >= 1 else f"{{}} * {1 / factors[0]:.6g}"
+        return "scale-factor", f"{factors[0]:.6g}", f"{{}} / {factors[0]:.12g}"
     for name in sizes[0]:
-        if all(abs(f * s[name] - 1) < 1e-9 for f, s in zip(factors, sizes, strict=True)):
+        if not all(name in there for there in sizes):
+            continue
+        values = [float(there[name]) for there in sizes]
+        if _all_near(factors, [1 / value for value in values]):
             return "mean-instead-of-sum", f"1 / {name}", f"{{}} * {name}"
-        if all(abs(f / s[name] - 1) < 1e-9 for f, s in zip(factors, sizes, strict=True)):
-            return "scale-factor", name, f"{{}} / {name}"
+        for power, text in ((1.0, name), (0.5, f"{name} ** 0.5"), (-0.5, f"{name} ** -0.5")):
+            if _all_near(factors, [value**power for value in values]):
+                return "scale-factor", text, f"{{}} / {text}"
     return None
 
 
-def torch_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a line may use beside the script's own names."""
-    return {"torch": torch, "np": np, **values}
+def _all_near(factors: list[float], wanted: list[float]) -> bool:
+    return all(abs(f - w) < 1e-7 * abs(w) for f, w in zip(factors, wanted, strict=False))
+

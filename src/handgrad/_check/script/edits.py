@@ -7,13 +7,12 @@ running it, so a rule need not be sure of anything.
 from __future__ import annotations
 
 import ast
-import copy
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .program import Program
+from .program import Program, copied
 from .suspicion import Shape, product_operands, reversed_operand
 
 Make = Callable[[Any], ast.AST | None]
@@ -30,6 +29,7 @@ class Edit:
     make: Make = field(compare=False)
     line: int = 0
     column: int = 0
+    rank: int = 0  # of the rule: the more specific ones come first
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Scope:
     numpy: bool
     shape_of: Callable[[ast.AST], Shape | None]
     stands_for: Mapping[str, str] = field(default_factory=dict)  # parameters of the script's functions
+    gradients: frozenset[str] = frozenset()  # grad_output, and what the backward pass makes
 
     def part(self, name: str) -> str:
         """A variable by the name that the script gives it outside of functions."""
@@ -60,16 +61,16 @@ def edits_of(statements: Sequence[tuple[int, ast.stmt]], scope: Scope) -> list[E
     found = []
     for index, statement in statements:
         for number, node in enumerate(ast.walk(statement)):
-            for rule in RULES:
+            for rank, rule in enumerate(RULES):
                 for cause, message, make in rule(node, scope):
                     line, column = getattr(node, "lineno", statement.lineno), getattr(node, "col_offset", 0) + 1
-                    found.append(Edit(index, number, cause, message, make, line, column))
+                    found.append(Edit(index, number, cause, message, make, line, column, rank))
     return found
 
 
 def edited(statement: ast.stmt, edits: Iterable[Edit]) -> ast.stmt:
     """The statement with the edits made, inner ones first."""
-    new = copy.deepcopy(statement)
+    new = copied(statement)
     nodes = list(ast.walk(new))
     by_node: dict[int, list[Edit]] = {}
     for edit in edits:
@@ -111,7 +112,7 @@ def reversed_axes(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str
     if value is None or shape is None or len(shape) < 3:
         return
     text = scope.program.text(value)
-    message = f"`{scope.program.text(node)}` reverses all {len(shape)} axes of {text} {shape}; `.mT` exchanges two"
+    message = f"`{scope.program.text(node)}` reverses all {len(shape)} axes of {text} {shape}; `.mT` exchanges the last two"
     yield "reversed-axes", message, lambda new: _attribute(reversed_operand(new), "mT")
 
 
@@ -195,14 +196,14 @@ def mask(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
         return
     shape = scope.shape_of(node)
     for name, other in scope.names.items():
-        if other == shape and scope.part(name) != scope.grad_output:
+        if other == shape and scope.part(name) not in scope.gradients:
             message = f"`{node.id}` passes an activation whose mask `{name} > 0` is not applied"
             yield "mask-missing", message, _masked(name)
 
 
 def _masked(name: str) -> Make:
     test = ast.parse(f"({name} > 0)", mode="eval").body
-    return lambda node: ast.BinOp(node, ast.Mult(), copy.deepcopy(test))
+    return lambda node: ast.BinOp(node, ast.Mult(), copied(test))
 
 
 def compared(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
@@ -212,7 +213,7 @@ def compared(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Mak
     used, shape = node.left.id, scope.shape_of(node.left)
     for name, other in scope.names.items():
         if name != used and other == shape:
-            cause = "mask-from-gradient" if scope.part(used) == scope.grad_output else "mask-from-wrong-tensor"
+            cause = "mask-from-gradient" if scope.part(used) in scope.gradients else "mask-from-wrong-tensor"
             yield cause, f"the mask is made from `{used}` where `{name}` belongs", _compare(name)
 
 
@@ -240,7 +241,7 @@ def _flip(axes: tuple[int, ...], numpy: bool) -> Make:
         return lambda node: _method(node, "flip", *axes)
     index = "..., " + ", ".join("::-1" for _ in axes)
     subscript = ast.parse(f"x[{index}]", mode="eval").body
-    return lambda node: ast.Subscript(node, copy.deepcopy(subscript.slice), ast.Load())  # type: ignore[attr-defined]
+    return lambda node: ast.Subscript(node, copied(subscript.slice), ast.Load())  # type: ignore[attr-defined]
 
 
 def _flipped_operand(node: ast.AST) -> ast.expr | None:

@@ -38,7 +38,7 @@ def findings_of(repair: Repair, posted: World, seconds: Sequence[World], sizes: 
         slips = [*_from_edits(repair, posted, seconds), *_from_closer(repair, posted, seconds)]
         if any(slip.cause is None for slip in slips):
             return ()
-        return tuple(_finding(slip, posted, fix, sizes) for slip in sorted(slips, key=lambda slip: slip.latent))
+        return tuple(_finding(slip, posted, fix, sizes) for slip in sorted(slips, key=_order))
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,14 @@ class _Slip:
     repair: Repair
 
 
+def _order(slip: _Slip) -> tuple[bool, bool]:
+    """What is hidden comes last, and a constant after what is wrong with the shape or an operand."""
+    return slip.latent, slip.cause in ("mean-instead-of-sum", "scale-factor", "wrong-sign")
+
+
 def _from_edits(repair: Repair, posted: World, seconds: Sequence[World]) -> list[_Slip]:
     found = []
-    for edit in repair.edits:
+    for edit in sorted(repair.edits, key=lambda edit: edit.rank):
         cause, message = _named(edit, repair, posted, seconds)
         found.append(_Slip(cause, message, edit.line, edit.column, is_latent(repair, posted, edit), repair))
     return found
@@ -62,8 +67,7 @@ def _from_edits(repair: Repair, posted: World, seconds: Sequence[World]) -> list
 def _named(edit: Edit, repair: Repair, posted: World, seconds: Sequence[World]) -> tuple[str | None, str]:
     """An edit's cause, where it takes the numbers to tell."""
     if edit.cause in ("mean-instead-of-sum", "scale-factor") and len(repair.edits) == 1 and not repair.closer.slips:
-        plain = Repair((), repair.closer)
-        name = factor_name(plain, [posted, *seconds])
+        name = factor_name((), posted, seconds)
         return (name[0], f"{edit.message}: {name[1]}") if name else (edit.cause, edit.message)
     if edit.cause == "overwrite-instead-of-accumulate" and len(repair.edits) == 1:
         sample = _only_sample(posted)
@@ -94,7 +98,7 @@ def _from_closer(repair: Repair, posted: World, seconds: Sequence[World]) -> lis
         if cause == "wrong-rank" and repair.edits and not _same_count(posted):
             continue  # the last reshape of a repaired product, no slip of its own
         if cause == "scale-factor" and repair.closer.factor is not None:
-            name = factor_name(repair, [posted, *seconds])
+            name = factor_name(repair.edits, posted, seconds)
             cause, message = (name[0], f"off by the factor {name[1]}") if name else (None, message)  # type: ignore[assignment]
         found.append(_Slip(cause, message, place.line, place.column, latent and cause != "scale-factor", repair))
     return found
@@ -130,18 +134,21 @@ def sizes_that_show(repair: Repair, posted: World, sizes: Sizes) -> str:
 
 def fixed_lines(repair: Repair | None, posted: World, seconds: Sequence[World]) -> str | None:
     """The lines to paste: the claim's own, edited, or the shortest right expression, whichever is shorter."""
-    found = [line for line in (_edited_lines(repair, posted), _searched_line(posted, seconds)) if line]
+    found = [line for line in (_edited_lines(repair, posted, seconds), _searched_line(posted, seconds)) if line]
     return min(found, key=lambda text: (text.count("\n"), len(text)), default=None)
 
 
-def _edited_lines(repair: Repair | None, posted: World) -> str | None:
-    if repair is None or repair.closer.factor is not None:
+def _edited_lines(repair: Repair | None, posted: World, seconds: Sequence[World]) -> str | None:
+    if repair is None:
         return None
     lines = []
     for index, statement in posted.backward:
         mine = [edit for edit in repair.edits if edit.statement == index]
         lines += _changed(statement, edited(statement, mine)) if mine else []
     template, name = repair.closer.template, posted.claim.expression
+    if repair.closer.factor is not None:
+        factor = factor_name(repair.edits, posted, seconds)
+        template = factor[2] if factor else "{}"
     if template != "{}":
         lines = _closed(lines, template, name, posted)
     return "\n".join(lines) or None
@@ -152,7 +159,7 @@ def _closed(lines: list[str], template: str, name: str, posted: World) -> list[s
     target = f"{name} = "
     last = lines[-1] if lines else ast.unparse(posted.backward[-1][1]) if posted.backward else name
     if not last.startswith(target) or "\n" in last:
-        return [*lines, target + template.format(name)]
+        return [*lines, target + template.format(name)] if name.isidentifier() else lines
     value = last.removeprefix(target)
     simple = isinstance(ast.parse(value, mode="eval").body, ast.Name | ast.Call | ast.Attribute | ast.Subscript)
     whole = value if simple or f"({{}}" in template or "{}," in template else f"({value})"
@@ -163,7 +170,7 @@ def _changed(old: ast.stmt, new: ast.stmt) -> list[str]:
     """The simple statements of the new one that are not in the old."""
     before = {ast.unparse(node) for node in ast.walk(old) if isinstance(node, ast.stmt)}
     simple = [node for node in ast.walk(new) if isinstance(node, ast.stmt) and not hasattr(node, "body")]
-    return [ast.unparse(node) for node in simple if ast.unparse(node) not in before]
+    return [ast.unparse(node) for node in simple if ast.unparse(node) not in {*before, "pass"}]
 
 
 def _searched_line(posted: World, seconds: Sequence[World]) -> str | None:

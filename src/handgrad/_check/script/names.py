@@ -29,13 +29,13 @@ def stored(statement: ast.AST) -> set[str]:
 
 
 def _changed_by_call(node: ast.Call) -> set[str | None]:
-    """`x.add_(1)`, `np.add.at(x, i, v)`, `np.dot(a, b, out=x)`, `y.backward()` (of which every leaf's .grad comes)."""
+    """`x.add_(1)`, `np.add.at(x, i, v)`, `np.dot(a, b, out=x)`."""
     changed = {root(keyword.value) for keyword in node.keywords if keyword.arg == "out"}
     if isinstance(node.func, ast.Attribute):
         method = node.func.attr
         if method.endswith("_") and not method.startswith("_"):
             changed.add(root(node.func.value))
-        if method in ("append", "insert", "fill", "extend", "backward", "update"):
+        if method in ("append", "insert", "fill", "extend", "update"):
             changed.add(root(node.func.value))
         if method in ("at", "copyto", "put_along_axis", "put") and node.args:
             changed.add(root(node.args[0]))

@@ -7,20 +7,24 @@ of the choices for the sizes that stand in the gradient itself.
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..subjects.calling import UserCodeError, gradient
+import numpy as np
+from torch import Tensor
+
+from ..subjects.calling import UserCodeError
 from .closers import Closer, closers, closes, constant_name
-from .edits import RULES, Edit
+from .edits import Edit
 from .program import running
 from .world import World
 
 _DEEPEST = 3  # edits at once, beside the closer
+_SMALL = 4000  # numbers in a script, up to which it is the quickest itself
 _MANY = 60  # edits, beyond which three at once must stand in one statement
-_RANK = {rule.__name__: i for i, rule in enumerate(RULES)}
 
 
 @dataclass(frozen=True)
@@ -42,23 +46,30 @@ def repairs(posted: World, seconds: Sequence[World], edits: Sequence[Edit], limi
     `seconds` are choices for other sizes: a repair must hold at the posted sizes and at one of them.
     """
     until, best = time.monotonic() + limit_s, None
-    small = min([*seconds, posted], key=_numbers)
+    filters = [posted] if not seconds or _numbers(posted) <= _SMALL else list(seconds)
     with running(posted.program):
         for depth in range(_DEEPEST + 1):
-            if best is not None and depth >= best.cost:
+            if best is not None and depth > best.cost - (best.closer.factor is None):
                 break
             for chosen in _choices(edits, depth):
                 if time.monotonic() > until:
                     return best
-                for found in _closing(small, chosen):
-                    if best is None or found.cost < best.cost:
-                        best = _everywhere(found, posted, seconds, small) or best
+                for found in (found for there in filters for found in _closing(there, chosen)):
+                    if best is None or _better(found, best):
+                        best = _everywhere(found, posted, seconds) or best
     return best
 
 
+def _better(found: Repair, best: Repair) -> bool:
+    """Fewer slips; an edit with a name rather than a constant factor of the whole."""
+    if found.cost != best.cost:
+        return found.cost < best.cost
+    named = all(edit.cause is not None for edit in found.edits)
+    return best.closer.factor is not None and found.closer.factor is None and named
+
+
 def _numbers(world: World) -> int:
-    return sum(numbers.size if hasattr(numbers, "nbytes") and not hasattr(numbers, "numel") else numbers.numel()
-               for _, numbers in world.state.numbers)  # fmt: skip
+    return sum(math.prod(numbers.shape) for _, numbers in world.state.numbers)
 
 
 def _choices(edits: Sequence[Edit], depth: int) -> Iterator[tuple[Edit, ...]]:
@@ -86,10 +97,10 @@ def attempt(world: World, edits: Sequence[Edit]) -> Any:
         return None
 
 
-def _everywhere(repair: Repair, posted: World, seconds: Sequence[World], small: World) -> Repair | None:
+def _everywhere(repair: Repair, posted: World, seconds: Sequence[World]) -> Repair | None:
     """The repair in the posted script's own words, if it holds there and at one of the other sizes."""
     here = _same_at(repair, posted)
-    if here is None or (small is posted and seconds and not any(_same_at(repair, world) for world in seconds)):
+    if here is None or (seconds and not any(_same_at(repair, world) for world in seconds)):
         return None
     return here
 
@@ -113,30 +124,34 @@ def _reshape_only(world: World) -> str:
     return f"{{}}.reshape({world.target.name}.shape)"
 
 
-def factor_name(repair: Repair, worlds: Sequence[World]) -> tuple[str, str, str] | None:
-    """(cause, name, template that undoes it) of a repair's constant factor, if one name fits at all sizes."""
-    factors, sizes = [], []
-    for world in worlds:
-        value = attempt(world, repair.edits)
-        found = [c.factor for c in closers(value, world.target, world.namespace) if c.factor is not None]
+def factor_name(edits: Sequence[Edit], posted: World, seconds: Sequence[World]) -> tuple[str, str, str] | None:
+    """(cause, name, template that undoes it) of the constant that a value is off by, if it has a name."""
+    here = _factor(posted, edits)
+    if here is None:
+        return None
+    others = [(there, _factor(there, edits)) for there in seconds]
+    for there, factor in others:
+        found = factor and constant_name([here, factor], [size_names(posted), size_names(there)])
         if found:
-            factors.append(found[0])
-            sizes.append(size_names(world))
-    return constant_name(factors, sizes) if factors else None
+            return found
+    return None if seconds else constant_name([here], [size_names(posted)])
+
+
+def _factor(world: World, edits: Sequence[Edit]) -> float | None:
+    value = attempt(world, edits)
+    found = closers(value, world.target, world.namespace) if value is not None else ()
+    return next((closer.factor for closer in found if closer.factor is not None), None)
 
 
 def size_names(world: World) -> dict[str, int]:
     """The sizes of the problem, by an expression that gives them."""
     names: dict[str, int] = {}
-    for name in (world.claim.grad_output, world.claim.output, world.claim.name):
-        value = world.namespace.get(name or "")
-        shape = tuple(getattr(value, "shape", ()))
+    for name, value in world.state.names.items():
+        if not name.isidentifier() or not isinstance(value, Tensor | np.ndarray):
+            continue
+        shape = tuple(value.shape)
         names |= {f"{name}.shape[{axis}]": size for axis, size in enumerate(shape) if size > 1}
-        if len(shape) > 1:
-            tensor = gradient(value)
-            count = "size" if not hasattr(value, "numel") else "numel()"
-            names[f"{name}.{count}"] = tensor.numel() if tensor is not None else 1
-            if len(shape) > 2:
-                names[f"({name}[0].{count})"] = int(tensor[0].numel()) if tensor is not None else 1
-                names[f"({name}[0, 0].{count})"] = int(tensor[0, 0].numel()) if tensor is not None else 1
+        count = "size" if isinstance(value, np.ndarray) else "numel()"
+        for axes in range(min(len(shape) - 1, 3)):
+            names[f"{name}{[0] * axes if axes else ''}.{count}"] = math.prod(shape[axes:])
     return names

@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from ..fixline import _is_tensor
 from .adjoint import calls
 from .edits import Scope
-from .names import loaded, root
+from .names import loaded, root, stored
 from .program import Program
 from .suspicion import Shape
 from .trace import Recorder, expression_shapes, shape_at
@@ -42,9 +44,10 @@ def scope_of(world: World, recorder: Recorder) -> Scope:
         inputs=_inputs(forward, values) | {claim.name},
         forward_keywords=_keywords(forward),
         masks=any(_CUTS_OFF.search(ast.unparse(statement)) for statement in forward),
-        numpy=not any(hasattr(value, "mT") and hasattr(value, "requires_grad") for value in values.values()),
+        numpy=not any(isinstance(value, Tensor) for value in values.values()),
         shape_of=_shape_of(shapes, names | local),
         stands_for=stands_for,
+        gradients=frozenset({claim.grad_output or ""}.union(*map(stored, backward))),
     )
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-import copy
 import itertools
 from collections.abc import Sequence
 
 from ..._errors import HandgradError
 from ..subjects.calling import UserCodeError
 from .repair import attempt
-from .program import running
-from .sizes import Change, Sizes, _literals, rewritten
+from .program import copied, running
+from .sizes import Change, Sizes, literals_of, rewritten
 from .world import Claim, World, world
 
 _CHOICES = 24  # of the sizes that stand in the gradient itself
@@ -41,23 +40,30 @@ def world_at(sizes: Sizes, change: Change, claim: Claim) -> World | None:
 
 def _backwards(made: World, sizes: Sizes) -> list[list[tuple[int, ast.stmt]]]:
     """The backward pass with its literals as they are, with all that equal a changed size changed, and in between."""
-    new: dict[int, list[int]] = {}
-    for item in sizes.known:
-        if item.place in sizes.together and sizes.together[item.place] not in new.setdefault(item.value, []):
-            new[item.value].append(sizes.together[item.place])
-    mine = [item for _, statement in made.backward for item in _literals(statement) if item.value in new]
-    options = [[*new[item.value], item.value] for item in mine]
-    choices = itertools.islice(itertools.product(*options), _CHOICES)
-    changes = [{item.place: value for item, value in zip(mine, values, strict=True)} for values in choices]
-    changes.append({})
+    new = [(item.value, sizes.together[item.place]) for item in sizes.known if item.place in sizes.together]
+    mine = [item for _, statement in made.backward for item in literals_of(statement)]
+    options = {item.value: _followers(item.value, new) for item in mine}
+    alike = itertools.product(*options.values())  # one number, one meaning
+    by_value = [dict(zip(options, values, strict=True)) for values in itertools.islice(alike, _CHOICES)]
+    changes = [{item.place: choice[item.value] for item in mine} for choice in by_value]
+    freely = itertools.islice(itertools.product(*(options[item.value] for item in mine)), _CHOICES)
+    changes += [{item.place: value for item, value in zip(mine, values, strict=True)} for values in freely]
+    changes = list({tuple(change.items()): change for change in [*changes, {}]}.values())
     return [
         [(index, _replaced(statement, change)) for index, statement in made.backward]
         for change in changes
     ]  # fmt: skip
 
 
+def _followers(value: int, new: Sequence[tuple[int, int]]) -> list[int]:
+    """What a literal of the gradient may be at the new sizes: the changed size that it equals, or is a product with."""
+    equal = [after for before, after in new if before == value]
+    products = [value // before * after for before, after in new if 1 < before < value and value % before == 0]
+    return list(dict.fromkeys([*equal, *products, value]))
+
+
 def _replaced(statement: ast.stmt, change: Change) -> ast.stmt:
-    new = copy.deepcopy(statement)
+    new = copied(statement)
     for node in ast.walk(new):
         if isinstance(node, ast.Constant) and (node.lineno, node.col_offset) in change:
             node.value = change[node.lineno, node.col_offset]

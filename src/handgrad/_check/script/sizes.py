@@ -8,24 +8,25 @@ broadcast that was not broadcast before.
 from __future__ import annotations
 
 import ast
-import copy
 import itertools
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..._errors import HandgradError
 from ..subjects.calling import UserCodeError
 from .names import last_store, root, slice_of
-from .program import Program, new_namespace, running
+from .program import Program, copied, execute, new_namespace, running
 from .trace import Recorder, Shape, expression_shapes, shape_at, traced_run
 from .truth import evaluate
 
 Place = tuple[int, int]  # line and column of a literal
 Change = Mapping[Place, int]
 _SECONDS, _PARTNERS = 2.0, 8
-_NO_SIZE = re.compile(r"stride|pad|dil|seed|lr|rate|group|eps|epoch|axis|dim$|range|arange|linspace|zeros|empty|ones|full", re.IGNORECASE)
+_NO_SIZE = re.compile(r"stride|pad|dil|seed|lr|rate|group|kern|ksize|^k|^[fhw]{1,2}$|out|eps|epoch|axis|dim$|range|arange|linspace|zeros|empty|ones|full", re.IGNORECASE)
+# calls whose numbers are axes, seeds, or a window, which stays as its stride does
+_AXES = re.compile(r"seed|fold|permute|transpose|axes|^sum$|^mean$|flip|rot90|softmax|squeeze|flatten|^size$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,29 @@ class Literal:
 
 def literals(program: Program) -> list[Literal]:
     """Every literal of a script that may be a size, in the order of the script."""
-    found = {item.place: item for statement in program.statements for item in _literals(statement)}
+    found = {item.place: item for statement in program.statements for item in literals_of(statement)}
     return [found[place] for place in sorted(found)]
 
 
-def _literals(statement: ast.stmt) -> Iterator[Literal]:
+def literals_of(statement: ast.stmt) -> Iterator[Literal]:
+    """The literals of one statement that may be sizes."""
     for node in ast.walk(statement):
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func).split(".")[-1]
-            if "seed" not in name and "fold" not in name.lower():  # a window's size stays, as its stride does
-                arguments = [*node.args, *(k.value for k in node.keywords if k.arg in ("size", "shape"))]
-                primary = not _NO_SIZE.search(name) and name not in ("view", "reshape")
-                yield from (Literal(p, v, primary, name == "range") for argument in arguments for p, v in _whole(argument))
+            if not _AXES.search(name):
+                yield from _of_call(node, name)
         elif isinstance(node, ast.Assign) and not _NO_SIZE.search(ast.unparse(node.targets[0])):
             yield from (Literal(place, value, True) for place, value in _whole(node.value))
+
+
+def _of_call(node: ast.Call, name: str) -> Iterator[Literal]:
+    arguments = [*node.args, *(k.value for k in node.keywords if k.arg in ("size", "shape"))]
+    primary = not _NO_SIZE.search(name) and name not in ("view", "reshape")
+    sizes = [item for a in arguments for item in (a.elts if isinstance(a, ast.Tuple | ast.List) else [a])]
+    for axis, argument in enumerate(sizes):
+        for place, value in _whole(argument):
+            # a window's height and width stay: paddings and crops in the script are written for them
+            yield Literal(place, value, primary and (axis < 2 or value > 7), name == "range")
 
 
 def _whole(node: ast.expr) -> Iterator[tuple[Place, int]]:
@@ -63,12 +73,20 @@ def _whole(node: ast.expr) -> Iterator[tuple[Place, int]]:
     elif isinstance(node, ast.Tuple | ast.List):
         yield from (item for element in node.elts for item in _whole(element))
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-        yield from (item for side in (node.left, node.right) for item in _whole(side))
+        factors = [list(_whole(node.left)), list(_whole(node.right))]
+        yield from (item for found in factors for item in found if all(factors))  # `2 * (y - t)` has no size in it
 
 
 def rewritten(program: Program, change: Change) -> Program:
     """The script with other literals."""
-    return program.changed(_Rewriter(change).visit(copy.deepcopy(statement)) for statement in program.statements)
+    return program.changed(
+        _Rewriter(change).visit(copied(statement)) if _touches(statement, change) else statement
+        for statement in program.statements
+    )
+
+
+def _touches(statement: ast.stmt, change: Change) -> bool:
+    return any(statement.lineno <= line <= (statement.end_lineno or 0) for line, _ in change)
 
 
 class _Rewriter(ast.NodeTransformer):
@@ -89,6 +107,8 @@ class Sizes:
         end = max((last_store(program.statements, name, len(program.statements)) or 0) + 1 for name in names)
         self.end, self.names = end, names
         self.known = literals(program)
+        lines = [(s.lineno, s.end_lineno or 0) for s in map(program.statements.__getitem__, self._wanted(names))]
+        self._mine = [item for item in self.known if any(a <= item.place[0] <= b for a, b in lines)]
         self.groups: list[Change] = []
         self.together: Change = {}
         self._until = time.monotonic() + _SECONDS
@@ -98,7 +118,7 @@ class Sizes:
             self._search()
 
     def _search(self) -> None:
-        for literal in [item for item in self.known if item.primary and item.place[0] <= self._last_line()]:
+        for literal in [item for item in self._mine if item.primary]:
             if literal.place in self.together:
                 continue
             change = next(self._changes(literal), None)
@@ -106,12 +126,12 @@ class Sizes:
                 self.groups.append({place: change[place] for place in change if place not in self.together})
                 self.together = change
 
-    def _last_line(self) -> int:
-        return self.program.statements[self.end - 1].end_lineno or 0
+    def _wanted(self, names: Iterable[str]) -> list[int]:
+        return slice_of(self.program.statements, names, self.end)
 
     def _changes(self, literal: Literal) -> Iterator[Change]:
         """What can be changed together with this literal: a loop of its length rather with it, then the fewest first."""
-        partners = [item for item in self.known if item.place not in {literal.place, *self.together}]
+        partners = [item for item in self._mine if item.place not in {literal.place, *self.together}]
         partners = [item for item in partners if _follows(item, literal)][: _PARTNERS]
         counts = range(min(len(partners), 3) + 1)
         for counted, count, value in itertools.product((True, False), counts, self._values(literal.value)):
@@ -128,7 +148,9 @@ class Sizes:
     def _values(self, value: int) -> list[int]:
         """Other values to try: small ones that no other size has."""
         taken = {item.value for item in self.known} | set(self.together.values())
-        wanted = [5, 6, 7, 9, 11] if value >= 8 else [3, 2, 5] if value == 1 else [value + 1, value + 2, value + 3]
+        # a large size gets small and keeps its remainder by 2 and 4, for the strides
+        large = [value % 4 + more for more in (4, 8, 12, 16)]
+        wanted = large if value >= 8 else [3, 2, 5] if value == 1 else [value + 1, value + 2, value + 3]
         free = [v for v in wanted if v not in taken]
         return (free + [v for v in wanted if v not in free])[:2]
 
@@ -143,7 +165,7 @@ class Sizes:
         if self.grad_output is None:
             return {}
         at = last_store(self.program.statements, self.names[1], len(self.program.statements))
-        places = [item.place for item in _literals(self.program.statements[at or 0])]
+        places = [item.place for item in literals_of(self.program.statements[at or 0])]
         shape = self._output_shape(change)
         return dict(zip(places, shape, strict=True)) if shape is not None and len(shape) == len(places) else {}
 
@@ -158,8 +180,12 @@ class Sizes:
         namespace = new_namespace(program)
         try:
             with running(program):
-                wanted = slice_of(program.statements, names, self.end)
-                recorder = traced_run(program, namespace, [program.statements[i] for i in wanted])
+                statements = [program.statements[i] for i in self._wanted(names)]
+                recorder = Recorder()
+                if only_output:
+                    execute(program, statements, namespace)
+                else:
+                    recorder = traced_run(program, namespace, statements)
                 shape = tuple(getattr(evaluate(namespace, self.output), "shape", ()))
                 if not only_output and self.grad_output is not None:
                     given = tuple(getattr(evaluate(namespace, self.grad_output), "shape", ()))

@@ -7,7 +7,7 @@ its globals.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ class State:
         values = list(_values(namespace))
         return State(
             dict(namespace),
-            [(v, v.detach().clone() if isinstance(v, Tensor) else v.copy()) for v in values if _has_numbers(v)],
+            [(v, v.detach().clone() if isinstance(v, Tensor) else v.copy()) for v in values if stands_alone(v)],
             [(v, v.copy()) for v in values if type(v) in (list, dict)],
             (torch.get_rng_state(), np.random.get_state(), random.getstate()),
             [(v, v.bit_generator.state) for v in values if isinstance(v, np.random.Generator)],
@@ -56,12 +56,6 @@ class State:
             generator.bit_generator.state = inner
 
 
-def _has_numbers(value: Any) -> bool:
-    if isinstance(value, np.ndarray):
-        return bool(value.flags.writeable)
-    return isinstance(value, Tensor) and all(step or size < 2 for step, size in zip(value.stride(), value.shape))  # noqa: B905
-
-
 def _values(container: Any, depth: int = 3) -> Iterator[Any]:
     """Everything in a namespace, also inside lists, dictionaries, objects and modules."""
     items = container.values() if isinstance(container, dict) else container
@@ -73,6 +67,18 @@ def _values(container: Any, depth: int = 3) -> Iterator[Any]:
             yield from value.state_dict(keep_vars=True).values()
         elif depth and not isinstance(value, type) and type(value).__module__ == "__main__":
             yield from _values(vars(value), depth - 1)
+
+
+def stands_alone(value: Any) -> bool:
+    """Whether every entry of a tensor or an array has memory of its own that can be written to."""
+    if isinstance(value, np.ndarray):
+        return bool(value.flags.writeable) and _spread(value.shape, value.strides) >= value.size * value.itemsize
+    return isinstance(value, Tensor) and _spread(value.shape, value.stride()) >= value.numel()
+
+
+def _spread(shape: Sequence[int], strides: Sequence[int]) -> int:
+    """The memory from the first entry to the last, at least."""
+    return sum((size - 1) * abs(step) for size, step in zip(shape, strides, strict=True)) + max([1, *map(abs, strides)])
 
 
 def write(value: Any, numbers: Any) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..subjects.calling import is_numeric
-from .program import Namespace, Program, execute
+from .program import Namespace, Program, copied, execute
 from .suspicion import suspicion
 
 Shape = tuple[int, ...]
@@ -82,14 +82,14 @@ class _Wrapper(ast.NodeTransformer):
         number = len(self.recorder.nodes)
         plain = isinstance(node, _WRAPPED) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
         if plain:
-            self.recorder.nodes.append(_copy(node))
+            self.recorder.nodes.append(copied(node))
         if not isinstance(node, ast.Lambda | ast.JoinedStr):
             self.visit_children(node)
         return _call(_SEEN, [ast.Constant(number), node], node) if plain else node
 
     def _noted(self, node: ast.stmt) -> list[ast.stmt]:
         number = len(self.recorder.statements)
-        self.recorder.statements.append(_copy(node))
+        self.recorder.statements.append(copied(node))
         names = _made(node)
         self.visit_children(node)
         if not names and isinstance(node, ast.Expr):
@@ -97,18 +97,6 @@ class _Wrapper(ast.NodeTransformer):
             return [_statement(_call(_LINE, [ast.Constant(number), values], node))]
         values = ast.Dict([ast.Constant(n) for n in names], [ast.Name(n, ast.Load()) for n in names])
         return [node, _statement(_call(_LINE, [ast.Constant(number), values], node))]
-
-
-def _copy(node: Any) -> Any:
-    """A copy of a node whose children will be replaced; children of the copy are the originals' copies."""
-    copy = type(node)(**{name: _field(value) for name, value in ast.iter_fields(node)})
-    return ast.copy_location(copy, node)
-
-
-def _field(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_field(item) for item in value]
-    return _copy(value) if isinstance(value, ast.AST) else value
 
 
 def _made(node: ast.stmt) -> list[str]:
@@ -132,7 +120,7 @@ def instrument(program: Program, statements: Iterable[ast.stmt]) -> tuple[list[a
     recorder = Recorder()
     found: list[ast.stmt] = []
     for statement in statements:
-        new = _Wrapper(recorder).visit(_copy(statement))
+        new = _Wrapper(recorder).visit(copied(statement))
         found.append(_together(new) if isinstance(new, list) else new)
     return found, recorder
 

@@ -22,7 +22,7 @@ from ..._errors import error
 from ..subjects.calling import UserCodeError, call, from_library
 from .names import last_store, root, stored
 from .program import Namespace, Program, execute, new_namespace, recorded_by_autograd, running
-from .state import State, write
+from .state import State, stands_alone, write
 
 STEP = 1e-5  # of a central difference: rounding 1e-11 and truncation 1e-10 for values about 1
 _LIMIT = 40_000_000  # entries of a Jacobian
@@ -90,6 +90,10 @@ class Derivative:
             (found,) = torch.autograd.grad(output, [leaf], grad_output, retain_graph=True, allow_unused=True)
             return torch.zeros_like(self.value) if found is None else found.detach().to(torch.float64)
 
+        try:
+            vjp(torch.ones_like(output))
+        except RuntimeError:  # changed in place what autograd needs
+            return None
         return vjp
 
     @cached_property
@@ -188,8 +192,10 @@ def _tensor(namespace: Namespace, expression: str) -> Tensor:
 def _put(namespace: Namespace, name: str, value: Tensor) -> None:
     """Give a variable another value, in place where it has a place."""
     there = evaluate(namespace, name)
-    if isinstance(there, Tensor) or (isinstance(there, np.ndarray) and there.ndim and there.flags.writeable):
+    if stands_alone(there):
         write(there, value if isinstance(there, Tensor) else value.numpy())
+    elif isinstance(there, Tensor):
+        namespace[name] = value.clone()
     else:
         namespace[name] = value.numpy().copy() if isinstance(there, np.ndarray) else np.float64(float(value))
 

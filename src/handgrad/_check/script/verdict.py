@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import torch
 
-from ..case import Case, relative_error, same
-from ..diagnose import diagnose
+from ..case import relative_error, same
 from ..report import Finding, Gradient
 from ..subjects.calling import gradient
 from .closers import TOLERANCE
+from .diagnosis import diagnosed
 from .edits import edits_of
 from .chain import right_for
 from .explanation import findings_of, fixed_lines, location, sizes_that_show
@@ -50,7 +50,7 @@ def _judge(program: Program, recorder: Recorder, claim: Claim, sizes: Sizes) -> 
         return _hidden(posted, seconds, repair, sizes)
     findings = findings_of(repair, posted, seconds, sizes) if repair else ()
     if not findings:
-        findings = _diagnosed(posted, seconds, repair)
+        findings = _unrepaired(posted, seconds, repair)
     fix = fixed_lines(repair, posted, seconds)
     shape = tuple(user.shape) if user is not None else None
     error = relative_error(user, truth) if user is not None and user.shape == truth.shape else None
@@ -75,27 +75,12 @@ def _hidden(posted: World, seconds: Sequence[World], repair: Repair | None, size
     return Gradient(name, "wrong", shape, shape, 0.0, findings, fixed_lines(repair, posted, seconds), note)
 
 
-def _diagnosed(posted: World, seconds: Sequence[World], repair: Repair | None) -> tuple[Finding, ...]:
-    """The diagnosis that all checks share, on draws of the script; where it knows nothing, what the repair changed."""
-    cases = [case for case in map(_case, (posted, *seconds)) if case is not None]
-    found = diagnose(cases, posted.claim.name) if cases else ()
-    place = location(posted)
+def _unrepaired(posted: World, seconds: Sequence[World], repair: Repair | None) -> tuple[Finding, ...]:
+    """The shared diagnosis; where that knows nothing either, what a repair without a name has changed."""
+    found, place = diagnosed(posted, seconds), location(posted)
     if repair is not None and (not found or found[0].cause == "unexplained"):
         words = "; ".join(edit.message for edit in repair.edits)
         return (Finding("unexplained", words or "a factor without a name", place),)
+    if not found:
+        return (Finding("unexplained", "it raises, and no edit of it gives the gradient", place),)
     return tuple(replace(finding, location=finding.location or place) for finding in found)
-
-
-def _case(there: World) -> Case | None:
-    with running(there.program):
-        user = gradient(attempt(there, ()))
-    if user is None:
-        return None
-    name, derivative = there.claim.name, there.derivative
-    return Case(
-        inputs={name: derivative.value},
-        output=derivative.output,
-        grad_output=there.grad_output,
-        user={name: user},
-        vjp=lambda grad_output: {name: derivative.vjp(grad_output)},
-    )

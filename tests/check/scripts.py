@@ -1,0 +1,470 @@
+"""Flat scripts in the style of forum posts, what is wrong in each, and, for the oracle, their forward pass in torch.
+
+`BATCH` in a source is the batch size, so that a corrected line can be tried at another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Names = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Script:
+    """`causes` are the findings of each gradient, the first first; `forward` is the output from the script's inputs."""
+
+    name: str
+    source: str
+    output: str
+    grad_output: str | None
+    wrt: Mapping[str, str]
+    causes: Mapping[str, tuple[str, ...]]
+    forward: Callable[[Any], Tensor]
+    batch: int = 1
+    fixed: bool = True  # whether a line to paste is expected
+
+
+SCRIPTS = [
+    Script(  # the question, exactly as posted
+        "question",
+        """
+import torch
+
+img = torch.randn(BATCH, 1, 28, 28)
+kernel = torch.randn(1, 1, 3, 3)
+unfold = torch.nn.Unfold(3, padding=1)
+img_unfolded = unfold(img)
+output = kernel.view(1, -1) @ img_unfolded
+grads_output = torch.randn(BATCH, 1, 784)
+grads_weights = img_unfolded.T.matmul(output)
+grads_next_layer = kernel.view(1, -1).T.matmul(grads_output)
+""",
+        "output",
+        "grads_output",
+        {"kernel": "grads_weights", "img": "grads_next_layer"},
+        {
+            "kernel": (
+                "reversed-axes",
+                "wrong-operand-order",
+                "output-instead-of-grad-output",
+                "missing-batch-sum",
+            ),
+            "img": ("column-form",),
+        },
+        lambda n: n.kernel.view(1, -1) @ F.unfold(n.img, 3, padding=1),
+    ),
+    Script(
+        "linear_transposed",
+        """
+import torch
+x = torch.randn(BATCH, 5)
+W = torch.randn(3, 5)
+b = torch.zeros(3)
+y = x @ W.T + b
+dy = torch.randn(BATCH, 3)
+dW = x.T @ dy
+db = dy
+dx = dy @ W
+print("dW", dW.shape)
+""",
+        "y",
+        "dy",
+        {"W": "dW", "b": "db", "x": "dx"},
+        {"W": ("transposed",), "b": ("missing-batch-sum",), "x": ()},
+        lambda n: n.x @ n.W.T + n.b,
+        batch=4,
+    ),
+    Script(
+        "linear_mean",
+        """
+import torch
+torch.manual_seed(3)
+N, D, M = BATCH, 6, 4
+x = torch.randn(N, D)
+weight = torch.randn(D, M)
+out = x.mm(weight)
+grad_out = torch.randn(N, M)
+grad_weight = x.t().mm(grad_out) / N
+grad_x = 2 * grad_out.mm(weight.t())
+""",
+        "out",
+        "grad_out",
+        {"weight": "grad_weight", "x": "grad_x"},
+        {"weight": ("mean-instead-of-sum",), "x": ("scale-factor",)},
+        lambda n: n.x @ n.weight,
+        batch=5,
+    ),
+    Script(
+        "mlp_relu",
+        """
+import torch
+x = torch.randn(BATCH, 6)
+w1 = torch.randn(6, 8)
+w2 = torch.randn(8, 3)
+h = x @ w1
+a = h.clamp(min=0)
+y = a @ w2
+g = torch.randn(BATCH, 3)
+dw2 = a.T @ g
+da = g @ w2.T
+dw1 = x.T @ da
+dx = (da * (da > 0)) @ w1.T
+""",
+        "y",
+        "g",
+        {"w2": "dw2", "w1": "dw1", "x": "dx"},
+        {"w2": (), "w1": ("mask-missing",), "x": ("mask-from-gradient",)},
+        lambda n: (n.x @ n.w1).clamp(min=0) @ n.w2,
+        batch=4,
+    ),
+    Script(
+        "np_linear_output",
+        """
+import numpy as np
+rng = np.random.default_rng()
+X = rng.standard_normal((BATCH, 5))
+W = rng.standard_normal((5, 3))
+out = X.dot(W)
+dout = rng.standard_normal(out.shape)
+dW = X.T.dot(out)
+dX = dout.dot(W.T)
+""",
+        "out",
+        "dout",
+        {"W": "dW", "X": "dX"},
+        {"W": ("output-instead-of-grad-output",), "X": ()},
+        lambda n: n.X @ n.W,
+        batch=4,
+    ),
+    Script(
+        "np_conv_loops",
+        """
+import numpy as np
+np.random.seed(0)
+N = BATCH
+x = np.random.randn(N, 2, 6, 5)
+w = np.random.randn(3, 2, 3, 2)
+H_out, W_out = 4, 4
+out = np.zeros((N, 3, H_out, W_out))
+for n in range(N):
+    for o in range(3):
+        for i in range(H_out):
+            for j in range(W_out):
+                out[n, o, i, j] = np.sum(x[n, :, i:i+3, j:j+2] * w[o])
+dout = np.random.randn(*out.shape)
+dw = np.zeros_like(w)
+dx = np.zeros_like(x)
+for n in range(N):
+    for o in range(3):
+        for i in range(H_out):
+            for j in range(W_out):
+                dx[n, :, i:i+3, j:j+2] = dout[n, o, i, j] * w[o]
+                dw[o] += dout[n, o, i, j] * x[n, :, i:i+3, j:j+2]
+""",
+        "out",
+        "dout",
+        {"w": "dw", "x": "dx"},
+        {"w": (), "x": ("overwrite-instead-of-accumulate",)},
+        lambda n: F.conv2d(n.x, n.w),
+        batch=2,
+    ),
+    Script(
+        "np_sample_loop",
+        """
+import numpy as np
+np.random.seed(1)
+X = np.random.randn(BATCH, 4)
+W = np.random.randn(3, 4)
+Y = np.zeros((BATCH, 3))
+for n in range(BATCH):
+    Y[n] = W @ X[n]
+dY = np.random.randn(BATCH, 3)
+for n in range(len(X)):
+    dW = np.outer(dY[n], X[n])
+""",
+        "Y",
+        "dY",
+        {"W": "dW"},
+        {"W": ("one-sample-only",)},
+        lambda n: n.X @ n.W.T,
+        batch=4,
+    ),
+    Script(
+        "sigmoid_with_backward",
+        """
+import torch
+x = torch.randn(BATCH, 4)
+w = torch.randn(4, 2, requires_grad=True)
+z = x @ w
+a = torch.sigmoid(z)
+loss = ((a - 1) ** 2).sum()
+loss.backward()
+with torch.no_grad():
+    da = 2 * (a - 1)
+    dz = da * a * (1 - a)
+    dw = x.t() @ dz
+    wrong = x.t() @ (da * a)
+    print((dw - w.grad).abs().max().item())
+    w -= 0.1 * dw
+""",
+        "loss",
+        None,
+        {"w": "dw"},
+        {"w": ()},
+        lambda n: ((torch.sigmoid(n.x @ n.w) - 1) ** 2).sum(),
+        batch=3,
+    ),
+    Script(
+        "conv_no_flip",
+        """
+import torch
+import torch.nn.functional as F
+x = torch.randn(BATCH, 2, 7, 7)
+w = torch.randn(4, 2, 3, 3)
+y = F.conv2d(x, w, padding=1)
+dy = torch.randn(BATCH, 4, 7, 7)
+dx = F.conv2d(dy, w.transpose(0, 1), padding=1)
+""",
+        "y",
+        "dy",
+        {"x": "dx"},
+        {"x": ("kernel-not-flipped",)},
+        lambda n: F.conv2d(n.x, n.w, padding=1),
+        batch=3,
+    ),
+    Script(
+        "conv_transpose_stride",
+        """
+import torch
+import torch.nn.functional as F
+x = torch.randn(BATCH, 2, 9, 7)
+w = torch.randn(4, 2, 3, 3)
+y = F.conv2d(x, w, stride=2)
+dy = torch.randn_like(y)
+dx = F.conv_transpose2d(dy, w)
+""",
+        "y",
+        "dy",
+        {"x": "dx"},
+        {"x": ("stride-ignored",)},
+        lambda n: F.conv2d(n.x, n.w, stride=2),
+        batch=3,
+    ),
+    Script(
+        "mse_factor",
+        """
+import torch
+x = torch.randn(BATCH, 3)
+t = torch.randn(BATCH, 2)
+w = torch.randn(3, 2)
+y = x @ w
+loss = ((y - t) ** 2).mean()
+dw = 2 * x.T @ (y - t)
+""",
+        "loss",
+        None,
+        {"w": "dw"},
+        {"w": ("scale-factor",)},
+        lambda n: ((n.x @ n.w - n.t) ** 2).mean(),
+        batch=4,
+    ),
+    Script(
+        "updated_weight",
+        """
+import numpy as np
+np.random.seed(7)
+x = np.random.randn(BATCH, 4)
+W1 = np.random.randn(4, 5)
+W2 = np.random.randn(5, 3)
+h = np.tanh(x @ W1)
+y = h @ W2
+dy = np.random.randn(BATCH, 3)
+dW2 = h.T @ dy
+W2 -= 0.1 * dW2
+dh = dy @ W2.T
+dW1 = x.T @ (dh * (1 - h ** 2))
+""",
+        "y",
+        "dy",
+        {"W2": "dW2", "W1": "dW1"},
+        {"W2": (), "W1": ("updated-weight",)},
+        lambda n: torch.tanh(n.x @ n.W1) @ n.W2,
+        batch=3,
+        fixed=False,
+    ),
+    Script(
+        "reshape_for_permute",
+        """
+import torch
+x = torch.randn(BATCH, 2, 6, 6)
+w = torch.randn(4, 2, 3, 3)
+cols = torch.nn.functional.unfold(x, 3)          # N, C*9, L
+y = (w.view(4, -1) @ cols).view(BATCH, 4, 4, 4)
+dy = torch.randn(BATCH, 4, 4, 4)
+dy_flat = dy.reshape(4, -1)
+cols_flat = cols.permute(1, 0, 2).reshape(18, -1)
+dw = (dy_flat @ cols_flat.T).view(4, 2, 3, 3)
+""",
+        "y",
+        "dy",
+        {"w": "dw"},
+        {"w": ("reshape-instead-of-permute",)},
+        lambda n: F.conv2d(n.x, n.w),
+        batch=3,
+    ),
+    Script(
+        "upstream_twice",
+        """
+import torch
+x = torch.randn(BATCH, 5)
+y = torch.exp(x)
+g = torch.randn(BATCH, 5)
+dx = g * y * g
+""",
+        "y",
+        "g",
+        {"x": "dx"},
+        {"x": ("upstream-applied-twice",)},
+        lambda n: torch.exp(n.x),
+        batch=3,
+    ),
+    Script(
+        "wrong_sign",
+        """
+import numpy as np
+x = np.array([[1.0, -2.0, 0.5], [0.3, 0.8, -1.1]])
+w = np.array([[0.2, -0.4], [1.5, 0.7], [-0.6, 0.9]])
+t = np.array([[1.0, 0.0], [0.0, 1.0]])
+y = x @ w
+loss = 0.5 * np.sum((y - t) ** 2)
+dw = x.T @ (t - y)
+""",
+        "loss",
+        None,
+        {"w": "dw"},
+        {"w": ("wrong-sign",)},
+        lambda n: 0.5 * ((n.x @ n.w - n.t) ** 2).sum(),
+        batch=2,
+    ),
+    Script(
+        "attention",
+        """
+import torch
+q = torch.randn(BATCH, 4, 6)
+k = torch.randn(BATCH, 5, 6)
+scores = q @ k.mT
+g = torch.randn(BATCH, 4, 5)
+dq = g @ k
+dk = g @ q
+""",
+        "scores",
+        "g",
+        {"q": "dq", "k": "dk"},
+        {"q": (), "k": ("transposed",)},
+        lambda n: n.q @ n.k.mT,
+        batch=2,
+    ),
+    Script(
+        "in_a_function",
+        """
+import torch
+
+def forward(x, w):
+    cols = torch.nn.functional.unfold(x, 3)
+    return w.view(w.shape[0], -1) @ cols, cols
+
+def backward(dout, cols, w):
+    dw = dout.matmul(cols.T)
+    return dw.sum(0).view_as(w)
+
+x = torch.randn(BATCH, 2, 6, 5)
+w = torch.randn(4, 2, 3, 3)
+out, cols = forward(x, w)
+dout = torch.randn(out.shape)
+dw = backward(dout, cols, w)
+""",
+        "out",
+        "dout",
+        {"w": "dw"},
+        {"w": ("reversed-axes",)},
+        lambda n: (n.w.flatten(1) @ F.unfold(n.x, 3)),
+        batch=1,
+    ),
+    Script(
+        "training_loop",
+        """
+import numpy as np
+np.random.seed(2)
+X = np.random.randn(BATCH, 3)
+T = np.random.randn(BATCH, 2)
+W = np.random.randn(3, 2)
+b = np.zeros(2)
+for epoch in range(5):
+    Y = X @ W + b
+    loss = ((Y - T) ** 2).sum()
+    dY = 2 * (Y - T)
+    dW = X.T @ dY
+    db = dY.mean(axis=0)
+    W = W - 0.01 * dW
+    b = b - 0.01 * db
+    if epoch % 2 == 0:
+        print(epoch, loss)
+""",
+        "loss",
+        None,
+        {"W": "dW", "b": "db"},
+        {"W": (), "b": ("mean-instead-of-sum",)},
+        lambda n: ((n.X @ n.W + n.b - n.T) ** 2).sum(),
+        batch=4,
+    ),
+    Script(
+        "correct_im2col",
+        """
+import torch
+import torch.nn.functional as F
+x = torch.randn(BATCH, 3, 8, 7)
+w = torch.randn(5, 3, 3, 3)
+b = torch.randn(5)
+cols = F.unfold(x, 3, padding=1, stride=2)
+y = (w.flatten(1) @ cols + b[None, :, None])
+dy = torch.randn_like(y)
+dw = torch.einsum("nol,nkl->ok", dy, cols).reshape(w.shape)
+db = dy.sum((0, 2))
+dx = F.fold(w.flatten(1).T @ dy, (8, 7), 3, padding=1, stride=2)
+""",
+        "y",
+        "dy",
+        {"w": "dw", "b": "db", "x": "dx"},
+        {"w": (), "b": (), "x": ()},
+        lambda n: n.w.flatten(1) @ F.unfold(n.x, 3, padding=1, stride=2) + n.b[None, :, None],
+        batch=2,
+    ),
+    Script(
+        "correct_module",
+        """
+import torch
+conv = torch.nn.Conv2d(2, 3, 3, bias=False)
+kernel = conv.weight.data
+x = torch.randn(BATCH, 2, 6, 6)
+y = conv(x)
+g = torch.randn_like(y)
+dw = torch.zeros_like(conv.weight)
+for i in range(3):
+    for j in range(3):
+        dw[:, :, i, j] = torch.einsum("nohw,nchw->oc", g, x[:, :, i:i+4, j:j+4])
+""",
+        "y",
+        "g",
+        {"conv.weight": "dw", "kernel": "dw"},
+        {"conv.weight": (), "kernel": ()},
+        lambda n: F.conv2d(n.x, n["conv.weight"]),
+        batch=2,
+    ),
+]
