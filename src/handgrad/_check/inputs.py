@@ -127,8 +127,9 @@ def other_sizes(
     for _ in range(count):
         sizes: dict[Axis, int] = {}
         for group in groups:
-            used = set(sizes.values()) | taken[group]
             name, axis = group[0]
+            # small sizes are few: they need to differ within a tensor only
+            used = {new for (other, _), new in sizes.items() if other == name or not small} | taken[group]
             ladder = sorted(_ladder(specs[name].shape[axis], small), key=used.__contains__)
             old = specs[name].shape[axis]
             new = next((size for size in ladder if fits(dict.fromkeys(group, size))), old)
