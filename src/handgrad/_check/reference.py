@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from .case import Vjp, same
 from .inputs import Draw
 from .operations import Bound, Operation
-from .operations.binding import _fitting as fitting
+from .operations.binding import fitting
 
 Options = Mapping[str, Any]
 
@@ -50,14 +49,4 @@ def is_exact(bound: Bound, output: Tensor) -> bool:
 
 def product(bound: Bound) -> Vjp:
     """The operation's vector-Jacobian product at a draw, in the user's names and layout, by autograd."""
-    leaves = {n: v.detach().clone().requires_grad_() for n, v in bound.inputs.items() if v.is_floating_point()}
-    tensors = {role: bound.layouts[role](leaves.get(name, bound.inputs[name])) for role, name in bound.roles.items()}
-    output = bound.operation.forward(tensors, bound.options)
-
-    def vjp(grad_output: Tensor) -> Mapping[str, Tensor]:
-        grads = torch.autograd.grad(
-            output, list(leaves.values()), grad_output.reshape(output.shape), retain_graph=True, allow_unused=True
-        )
-        return {n: torch.zeros_like(leaves[n]) if g is None else g for n, g in zip(leaves, grads, strict=True)}
-
-    return vjp
+    return bound.vjp(bound.inputs)

@@ -98,6 +98,7 @@ def _own_image(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tens
             natural = tuple(replace(axis, size=axis.natural()) for axis in other)
             yield slip, natural, _as_it_is
             yield slip, natural, lambda dx: _to_size(dx, wanted)
+    yield from _full_padding(axes)
     short = tuple(replace(axis, size=min(axis.size, axis.natural())) for axis in axes)
     lost = [axis.size - less.size for axis, less in zip(axes, short, strict=True)]
     if any(lost) and all(axis.size > 0 for axis in short):
@@ -108,6 +109,20 @@ def _own_image(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tens
             _as_it_is,
         )
         yield Slip("tail-lost", "zero", message.replace("missing", "zero")), short, lambda dx: _to_size(dx, wanted)
+
+
+def _full_padding(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tensor]]]:
+    """A full correlation whose padding, kernel − 1, is the other axis's: `F.pad` wants the last axis first."""
+    if any(axis.stride > 1 or axis.dilation > 1 for axis in axes):
+        return
+    other = tuple(
+        replace(a, low=a.low + a.kernel - b.kernel, size=a.size + 2 * (b.kernel - a.kernel))
+        for a, b in zip(axes, axes[::-1], strict=True)
+    )
+    if other != axes and all(axis.size > 0 for axis in other):
+        message = "the padding of the full correlation has height and width exchanged"
+        fix = "`F.pad` takes the last axis first: (kw − 1, kw − 1, kh − 1, kh − 1)"
+        yield Slip("height-width-swapped", "full padding", message, fix), other, _as_it_is
 
 
 def _crops(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tensor]]]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..slips import Backwards, Slip
-from ..slips.draw import reordered, reread
+from ..slips.draw import reordered, reread, shuffled, shuffles
 from ._axis_slips import Axes, geometries, result_geometries
 from ._law import column_gradient, columns, conv, conv_input, conv_weight, fold
 from .operation import Known
@@ -173,6 +173,8 @@ def _groups(this: Convolution) -> Backwards:
         yield (Slip("groups-permuted", ("result", variant), message),), partial(_reordered_result, this, channel, order)
     for variant, order in _block_orders(this.known.g.shape[1], this.groups):
         yield (Slip("groups-permuted", ("g", variant), message),), partial(_reordered_g, this, order)
+    for variant, order in _block_orders(this.w.shape[0], this.groups) if not this.transposed else ():
+        yield (Slip("groups-permuted", ("output channels", variant), message),), partial(_other_blocks, this, order)
     if this.known.role == "input":
         for variant, order in _block_orders(this.w.shape[0], this.groups):
             yield (Slip("groups-permuted", ("w", variant), message),), partial(this.gradient, w=this.w[order])
@@ -224,17 +226,24 @@ def _reordered_g(this: Convolution, order: Tensor, g: Tensor) -> Tensor:
     return this.gradient(g[:, order])
 
 
+def _other_blocks(this: Convolution, order: Tensor, g: Tensor) -> Tensor:
+    """Every output channel taken for one of another group: with its own kernel, but another group's input channels."""
+    if this.known.role == "input":
+        return this.gradient(g[:, order], w=this.w[order])
+    return this.gradient(g[:, order])[order.argsort()]
+
+
 def _orders(this: Convolution) -> Backwards:
     """A reshape for a permute on the way: of the columns, of the image, of the kernel."""
     message = "a reshape stands where a permute belongs"
-    for change, order in _matrix_orders():
+    for taken, for_ in shuffles():
         slip = Slip(
-            "reshape-instead-of-permute", ("columns", change.__name__, order), f"{message}: the columns {order}"
+            "reshape-instead-of-permute", ("columns", taken, for_), f"{message}: the columns {taken} for {for_}"
         )
         if this.scatters:
-            yield (slip,), partial(_fold_reordered, this, change, order)
+            yield (slip,), partial(_fold_reordered, this, taken, for_)
         elif this.known.role == "weight" and not this.transposed:
-            yield (slip,), partial(_weight_of_reordered, this, change, order)
+            yield (slip,), partial(_weight_of_reordered, this, taken, for_)
     dims = len(this.axes)
     for order in ((0, *range(2, 2 + dims), 1), (0, 1 + dims, *range(1, 1 + dims)), (1, 0, *range(2, 2 + dims))):
         for change in (reordered, reread):
@@ -250,23 +259,16 @@ def _orders(this: Convolution) -> Backwards:
         yield (slip,), partial(this.gradient, w=reread(this.w, order))
 
 
-def _matrix_orders() -> Iterator[tuple[Callable[[Tensor, tuple[int, ...]], Tensor], tuple[int, ...]]]:
-    for order in list(permutations(range(3)))[1:]:
-        yield reordered, order
-        yield reread, order
+Order = tuple[int, ...]
 
 
-def _fold_reordered(
-    this: Convolution, change: Callable[[Tensor, tuple[int, ...]], Tensor], order: tuple[int, ...], g: Tensor
-) -> Tensor:
-    cols = change(_flat_columns(this, g), order)
+def _fold_reordered(this: Convolution, taken: Order, for_: Order, g: Tensor) -> Tensor:
+    cols = shuffled(_flat_columns(this, g), taken, for_)
     kernel, output = this.w.shape[2:], g.shape[2:]
     return fold(cols.reshape(g.shape[0], -1, *kernel, *output), this.axes)
 
 
-def _weight_of_reordered(
-    this: Convolution, change: Callable[[Tensor, tuple[int, ...]], Tensor], order: tuple[int, ...], g: Tensor
-) -> Tensor:
+def _weight_of_reordered(this: Convolution, taken: Order, for_: Order, g: Tensor) -> Tensor:
     cols = columns(this.known.input, this.axes)
-    flat = change(cols.reshape(g.shape[0], -1, g.shape[2:].numel()), order)
+    flat = shuffled(cols.reshape(g.shape[0], -1, g.shape[2:].numel()), taken, for_)
     return conv_weight(flat.reshape(cols.shape), g, len(this.axes), this.groups)

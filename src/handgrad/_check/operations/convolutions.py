@@ -46,7 +46,7 @@ def _operation(dims: int, transposed: bool) -> Operation:
         return conv_slips(_convolution(dims, transposed, known))
 
     name = f"conv{'_transpose' if transposed else ''}{dims}d"
-    return Operation(name, ("input", "weight", "bias"), forward, settings, guesses, required=2, slips=slips)
+    return Operation(name, ("input", "weight", "bias"), forward, settings, guesses, dims, required=2, slips=slips)
 
 
 def _convolution(dims: int, transposed: bool, known: Known) -> Convolution:

@@ -66,6 +66,7 @@ class Operation:
     forward: Callable[[Roles, Options], Tensor]
     settings: Callable[[], list[Setting]]
     guesses: Callable[[Roles, Tensor], Iterable[Options]]  # the options with which the inputs could give that output
+    spatial: int | None = None  # of an operation on images: how many spatial axes
     required: int = 1  # how many of the roles cannot be left out
     slips: Callable[[Known], Backwards] = lambda _: iter(())
     conventions: Callable[[Known], Iterator[Tensor]] = lambda _: iter(())  # gradients that are as right, at ties

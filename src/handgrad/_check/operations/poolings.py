@@ -192,6 +192,7 @@ def _operation(dims: int, is_max: bool) -> Operation:
         lambda roles, options: function(roles["input"], **options),
         partial(_settings, dims, is_max),
         partial(_guesses, dims),
+        dims,
         slips=partial(_slips, dims, is_max),
         conventions=partial(_conventions, dims) if is_max else lambda _: iter(()),
     )

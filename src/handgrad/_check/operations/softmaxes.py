@@ -42,7 +42,11 @@ def _summed_elsewhere(known: Known, gradient: Callable[[tuple[int, ...], Tensor]
     right = (known.options["dim"] % dims,)
     for axes in axes_sets(dims):
         if axes and axes != right:
-            slip = Slip("wrong-reduction-axes", axes_key(axes, dims), f"the sum runs over the axes {axes}: it belongs over {right}")
+            slip = Slip(
+                "wrong-reduction-axes",
+                axes_key(axes, dims),
+                f"the sum runs over the axes {axes}: it belongs over {right}",
+            )
             yield (slip,), partial(gradient, axes)
 
 
@@ -50,7 +54,7 @@ def _settings() -> list[Setting]:
     return [
         Setting("R1", {"input": (5, 7)}, {"dim": -1}),
         Setting("R2", {"input": (4, 3)}, {"dim": -1}),
-        Setting("R3", {"input": (2, 3, 6)}, {"dim": -1}),
+        Setting("R3", {"input": (6, 5)}, {"dim": -1}),  # matrices only: `axis=1` is right for those
     ]
 
 

@@ -92,7 +92,12 @@ def _reduction_slip(axes: tuple[int, ...], right: tuple[int, ...], shape: tuple[
         message = f"one gradient a sample: the sum over the batch, axis 0 of {shape}, is missing"
         return Slip("missing-batch-sum", None, message, f"sum over the batch as well: {fix}")
     over = f"over axes {axes}" if axes else "nowhere"
-    return Slip("wrong-reduction-axes", axes_key(axes, len(shape)), f"summed {over} where the axes {right} of {shape} belong", fix)
+    return Slip(
+        "wrong-reduction-axes",
+        axes_key(axes, len(shape)),
+        f"summed {over} where the axes {right} of {shape} belong",
+        fix,
+    )
 
 
 def _sum_into(contribution: Linear, axes: tuple[int, ...], shape: torch.Size, g: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from . import Operands, Slip
-from .draw import Draw, reordered, reread
+from .draw import Draw, reordered, reread, shuffled, shuffles
 
 
 def operands(draw: Draw) -> Operands:
@@ -66,3 +66,12 @@ def _read_in_another_order(g: Tensor) -> Operands:
         fix = f"grad_output.permute{axes} before the reshape"
         yield Slip("reshape-instead-of-permute", ("g", "reordered", axes), message, fix), reordered(g, axes)
         yield Slip("reshape-instead-of-permute", ("g", "reread", axes), message, fix), reread(g, axes)
+    if g.dim() > 3:
+        yield from _positions_in_another_order(g.flatten(2), g.shape)
+
+
+def _positions_in_another_order(g: Tensor, shape: torch.Size) -> Operands:
+    """(N, O, L) laid out with the samples fastest and read with the positions fastest, and the like."""
+    for taken, for_ in shuffles():
+        message = f"grad_output as (N, O, L) is laid out in the order {taken} of its axes and read in the order {for_}"
+        yield Slip("reshape-instead-of-permute", ("g", taken, for_), message), shuffled(g, taken, for_).reshape(shape)

@@ -25,7 +25,7 @@ Allowed = Collection[Slip] | None  # the slips a search may use; None for every 
 def ranked(draw: Draw, depth: int) -> list[Path]:
     """All explanations, one for each set of slips; those with a constant that has no name come last."""
     found = {frozenset(path): path for path in reversed(list(explanations(draw, depth)))}
-    return sorted(reversed(found.values()), key=lambda path: max(map(vagueness, path), default=0))
+    return sorted(list(found.values())[::-1], key=lambda path: max(map(vagueness, path), default=0))
 
 
 def explanations(draw: Draw, depth: int, allowed: Allowed = None) -> Iterator[Path]:
@@ -86,15 +86,20 @@ def _permitted(path: Path, allowed: Allowed) -> bool:
 def _difference(draw: Draw, goal: Goal, predicted: Tensor, constant: float) -> Iterator[Path]:
     """The slips that still lie between a prediction and what came back: none, a shape, a constant."""
     have, want = tuple(goal.value.shape), tuple(predicted.shape)
-    rank: Path = () if have == want else (_rank_slip(have, want),)
+    rank: Path = () if have == want else (_shape_slip(have, want),)
     if constant == 1.0:
         yield rank
     else:
         yield from ((*rank, *path) for path in scaled(draw, constant))
 
 
-def _rank_slip(have: tuple[int, ...], want: tuple[int, ...]) -> Slip:
+def _shape_slip(have: tuple[int, ...], want: tuple[int, ...]) -> Slip:
+    """The same numbers in the same order of memory, under another shape."""
     message = f"the values are right, the shape {have} must be {want}"
+    if len(have) == len(want) and sorted(have) == sorted(want) and 1 not in have:
+        if len(have) > 2 and have == (*want[:-2], want[-1], want[-2]):
+            return Slip("height-width-swapped", "reshape", f"height and width are exchanged in a reshape: {message}")
+        return Slip("reshape-instead-of-permute", "shape", f"a reshape stands where a permute belongs: {message}")
     kind = "an axis of size 1" if _without_ones(have) == _without_ones(want) else "flattened"
     fix = f"`.reshape{want}`" if kind == "flattened" else f"`.view{want}`: an axis of size 1 is kept or lost"
     return Slip("wrong-rank", kind, message, fix)
