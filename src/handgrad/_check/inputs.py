@@ -209,7 +209,7 @@ def _partition(axes: tuple[Axis, ...], size: int, fits: Callable[[Sizes], bool])
 
 def _ladder(size: int, small: bool = False) -> list[int]:
     """Sizes to try in place of one: near it, multiples of it for what must divide, small ones for large ones."""
-    below = [size // 2, size - 1, size // 2 + 1, 2, 3, 4] if small else [size - 1]
+    below = [size // 2, size // 2 + 1, size // 3, 2, 3, size - 1] if small else [size - 1]
     near = [size + 1, size + 2, size + 3, size + 4, 2 * size, 3 * size]
     ladder = [*below, *near] if small else [*near, *below]
     return ([9, 10, 8, 12] if size > 12 and not small else []) + [new for new in ladder if new > 1 and new != size]

@@ -76,6 +76,8 @@ def by_position(value: Any, arguments: Mapping[str, Any], differentiable: Sequen
     tensors = [name for name, argument in arguments.items() if is_numeric(argument) and hasattr(argument, "shape")]
     asked = [name for name in differentiable if not (is_target(name) and _is_label(arguments[name]))]
     orders: list[Sequence[str]] = [tuple(arguments), tensors, differentiable, asked]
+    while not strict and items and items[-1] is None and len(items) not in map(len, orders):
+        items.pop()
     for order in orders[:1] if strict else orders:
         if len(order) == len(items):
             return Returned({n: g for n, g in zip(order, items, strict=True) if n in differentiable})
