@@ -74,6 +74,8 @@ def plan(subject: Subject, wanted: Wanted) -> Plan:
     if not made.steps:
         raise made.refused[0][1]
     _drop_other_ranks(made)
+    if made.declared and not any(step.bound for step in made.steps):  # it is another operation: two draws show that
+        made.steps = sorted(made.steps, key=lambda step: sum(value.numel() for value in step.draw.inputs.values()))[:2]
     if not made.declared and any(step.bound is None for step in made.steps):  # a name is believed if all draws agree
         made.steps = [Step(step.draw) for step in made.steps]
         made.operation, made.notes = None, []
@@ -138,10 +140,9 @@ def _others(subject: Subject, own: Draw, known: Mapping[str, Spec], count: int =
 
     def accepts(sizes: dict[str, Spec]) -> bool:
         try:
-            subject.run(draw(sizes, 2), own.options)
+            return subject.run(draw(sizes, 2), own.options).output.numel() > 0
         except UserCodeError:
             return False
-        return True
 
     return other_sizes(specs, accepts, count, small=_takes_time(subject, own)) or [specs]
 

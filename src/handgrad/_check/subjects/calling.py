@@ -89,7 +89,7 @@ def to_library(tensor: Tensor, library: Library) -> Any:
 def is_numeric(value: object) -> bool:
     """Whether a tensor can be made of it: tensors, arrays and numbers of Python."""
     if isinstance(value, np.ndarray):
-        return bool(value.dtype.kind in "fiub" and value.size)
+        return value.dtype.kind in "fiub"
     return isinstance(value, Tensor | np.generic | float | int) and not isinstance(value, str)
 
 
