@@ -36,6 +36,7 @@ class Case:
     returned_count: int | None = None  # how many gradients backward returned, where the order says which is which
     linearize: Callable[[Mapping[str, Tensor]], Vjp] | None = None  # the truth at other inputs of the same shapes
     call_options: Mapping[str, Any] = field(default_factory=dict)  # what else the user's forward is called with
+    code: str = ""  # the backward pass as it is written, where that can be read: values cannot tell all slips apart
     label: str = ""  # which draw this is: "R1", "your sizes"
 
     def truth(self, name: str) -> Tensor:

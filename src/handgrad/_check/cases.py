@@ -14,6 +14,7 @@ from .inputs import Draw
 from .operations import Bound
 from .reference import is_exact, product
 from .subjects import Subject
+from .subjects.source import written
 
 Linearize = Callable[[Mapping[str, Tensor]], Vjp]
 
@@ -27,10 +28,13 @@ class Judged:
     source: truth.Source
     cut: tuple[str, ...]  # inputs that autograd does not see in the forward pass
     partial: Mapping[str, Tensor] | None  # and the gradients that it makes of the rest
+    tied: bool  # whether the point is one where more than one gradient is right
 
 
-def make(subject: Subject, draw: Draw, bound: Bound | None = None) -> Judged:
+def make(subject: Subject, draw: Draw, bound: Bound | None = None, *, tied: bool = False) -> Judged:
     """One case. `bound` is the operation whose forward equals the user's at this draw; it may be the truth.
+
+    With `tied` the draw is known to have ties: then the operation is the truth, as it knows which gradients are right.
 
     Raises `UserCodeError` and what `truth.find` raises.
     """
@@ -41,7 +45,11 @@ def make(subject: Subject, draw: Draw, bound: Bound | None = None) -> Judged:
     if not run.used_grad:
         grad_output = torch.ones_like(output)
     exact = bound is not None and (run.single or is_exact(bound, output))
-    found = truth.find(subject, draw, grad_output, product(bound) if bound is not None and exact else None)
+    known = product(bound) if bound is not None and exact else None
+    if tied and known is not None:
+        found = truth.Truth(known, "operation", 1e-8)
+    else:
+        found = truth.find(subject, draw, grad_output, known)
     case = Case(
         inputs=draw.inputs,
         output=output,
@@ -56,9 +64,10 @@ def make(subject: Subject, draw: Draw, bound: Bound | None = None) -> Judged:
         returned_count=run.returned_count,
         linearize=_elsewhere(subject, draw, bound, found),
         call_options=draw.options,
+        code=written(subject.adapter.functions[-1]),
         label=draw.label,
     )
-    return Judged(case, draw, found.source, found.cut, found.partial(grad_output) if found.partial else None)
+    return Judged(case, draw, found.source, found.cut, found.partial(grad_output) if found.partial else None, tied)
 
 
 def random_grad(output: Tensor) -> Tensor:

@@ -75,14 +75,14 @@ def geometries(axes: Axes, role: str, transposed: bool) -> Iterator[tuple[Path, 
 
 
 def result_geometries(
-    axes: Axes, role: str, transposed: bool
+    axes: Axes, role: str, transposed: bool, code: str = ""
 ) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tensor]]]:
     """Wrong numbers, with the grid that then comes out, as a library call gives it: as it is, and forced into shape."""
     if role == "weight":
         yield from _own_kernel(axes)
     elif not transposed:
         yield from _own_image(axes)
-        yield from _crops(axes)
+        yield from _crops(axes, code)
 
 
 def _own_image(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tensor]]]:
@@ -125,7 +125,7 @@ def _full_padding(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], T
         yield Slip("height-width-swapped", "full padding", message, fix), other, _as_it_is
 
 
-def _crops(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tensor]]]:
+def _crops(axes: Axes, code: str) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tensor]]]:
     """The gradient of the padded input, whole, or another part of it than the middle."""
     pads = tuple(axis.low for axis in axes)
     if not any(pads):
@@ -137,12 +137,21 @@ def _crops(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tensor]]
     padded = tuple(replace(axis, low=0, size=axis.size + 2 * axis.low) for axis in axes)
     yield whole, padded, _as_it_is
     yield whole, tuple(replace(axis, low=0, size=replace(axis, low=0).natural()) for axis in axes), _as_it_is
-    for corner, part in (
-        ("first", _each(low=0)(axes)),
-        ("last", tuple(replace(axis, low=2 * axis.low) for axis in axes)),
-    ):
+    first, last = _each(low=0)(axes), tuple(replace(axis, low=2 * axis.low) for axis in axes)
+    if code and not _pads(code):  # the same values: nothing is cropped, the offset is forgotten
+        yield (
+            Slip("padding-ignored", "offset", "positions are taken without the padding's offset", _PAD_FIX),
+            first,
+            _as_it_is,
+        )
+    for corner, part in (("first", first), ("last", last)):
         message = f"the {corner} corner of the padded gradient was kept, not its middle: padding {pads}"
         yield Slip("wrong-crop", corner, message, fix), part, _as_it_is
+
+
+def _pads(code: str) -> bool:
+    """Whether the code has a padded image at all."""
+    return any(word in code for word in ("pad(", "2 * ", " * 2", "padded", "_pad", "_p["))
 
 
 def _own_kernel(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tensor]]]:

@@ -75,7 +75,15 @@ class Bound:
         for role, name in self.roles.items():
             if name == draw.name:
                 operands = self.operands(self.inputs)
-                yield Known(role, operands, self.options, self.standard, self.grad_output(draw.g), draw.user.shape)
+                yield Known(
+                    role,
+                    operands,
+                    self.options,
+                    self.standard,
+                    self.grad_output(draw.g),
+                    draw.user.shape,
+                    draw.case.code,
+                )
 
     def _in_users_layout(self, role: str, linear: Linear, g: Tensor) -> Tensor:
         gradient = linear(self.grad_output(g))

@@ -61,7 +61,7 @@ def conv_slips(this: Convolution) -> Backwards:
 def _geometric(this: Convolution) -> Backwards:
     for path, axes in geometries(this.axes, this.known.role, this.transposed):
         yield path, partial(this.gradient, axes=axes)
-    for slip, axes, finish in result_geometries(this.axes, this.known.role, this.transposed):
+    for slip, axes, finish in result_geometries(this.axes, this.known.role, this.transposed, this.known.code):
         yield (slip,), partial(_finished, finish, this, axes)
     if this.scatters:
         yield from _overwritten(this)
@@ -131,10 +131,17 @@ def _kernels(this: Convolution) -> Backwards:
     )
 
 
+def _flips_in_a_scatter(code: str) -> bool:
+    """Whether the code flips something and adds up windows itself: the same values as a correlation without the flip."""
+    flips = any(word in code for word in ("flip", "rot90", "::-1"))
+    scatters = any(word in code for word in ("fold(", "+=", "conv_transpose"))
+    return flips and scatters and not any(word in code for word in ("convolve", "correlate"))
+
+
 def _flip_slip(this: Convolution, axes: tuple[int, ...]) -> Slip:
     where = "" if len(axes) == len(this.axes) else f" along axes {tuple(axis + 2 for axis in axes)}"
-    if this.scatters:
-        message = f"this is the gradient for the kernel flipped{where}: a correlation must flip it, a scatter or fold must not"
+    if this.scatters and not _flips_in_a_scatter(this.known.code):
+        message = f"this is dx for the kernel flipped{where}: a correlation must flip it, a scatter or fold must not"
         return Slip("kernel-not-flipped", axes, message, "`weight.flip(2, 3)` in a correlation, `weight` in a scatter")
     return Slip("kernel-flipped", axes, f"the kernel is flipped{where} where it must not be", "leave out the flip")
 

@@ -79,8 +79,9 @@ def _choices(role: str, tensor: Tensor, image: Layout, spatial: int | None) -> I
     if role == "input":
         yield image
         return
-    yield from _weights(tensor, spatial) if role == "weight" else [SAME]
-    if role in ("weight", "bias") and tensor.dim() != 1 and tensor.numel() == max(tensor.shape, default=1):
+    kind = role.rstrip("12")
+    yield from _weights(tensor, spatial) if kind == "weight" else [SAME]
+    if kind in ("weight", "bias") and tensor.dim() != 1 and tensor.numel() == max(tensor.shape, default=1):
         yield _vector(tensor)
 
 

@@ -50,6 +50,7 @@ class Known:
     output: Tensor
     g: Tensor
     user_shape: torch.Size  # of what came back
+    code: str = ""  # of the backward pass, as it is written
 
     @property
     def input(self) -> Tensor:

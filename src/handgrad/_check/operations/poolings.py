@@ -60,7 +60,7 @@ def _slips(dims: int, is_max: bool, known: Known) -> Backwards:
     yield from _ties(this) if is_max else ()
     for path, axes in geometries(this.axes, "input", False):
         yield path, partial(this.gradient, axes=axes)
-    for slip, axes, finish in result_geometries(this.axes, "input", False):
+    for slip, axes, finish in result_geometries(this.axes, "input", False, known.code):
         yield (slip,), partial(_finished, finish, this, axes)
     fix = "accumulate where windows overlap: `+=`"
     for keep in ("last window", "last tap"):

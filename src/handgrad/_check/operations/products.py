@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch.nn import functional as F
 
-from .operation import Operation, Setting, no_options
+from ..slips import Backwards, Slip
+from .operation import Known, Operation, Setting, no_options
 
 
 def _linear_settings() -> list[Setting]:
@@ -28,6 +29,18 @@ def _matmul_settings() -> list[Setting]:
     ]
 
 
+def _linear_slips(known: Known) -> Backwards:
+    """x for grad_output in the formulas themselves: they run whatever the width of the output."""
+    rows = known.input.reshape(-1, known.input.shape[-1])
+    slip = Slip(
+        "input-instead-of-grad-output", "input", "the input stands where grad_output belongs", "use grad_output"
+    )
+    if known.role == "weight":
+        yield (slip,), lambda _: rows.mT @ rows
+    elif known.role == "bias":
+        yield (slip,), lambda _: rows.sum(0)
+
+
 OPERATIONS = (
     Operation(
         "linear",
@@ -36,6 +49,7 @@ OPERATIONS = (
         _linear_settings,
         no_options,
         required=2,
+        slips=_linear_slips,
     ),
     Operation(
         "matmul",

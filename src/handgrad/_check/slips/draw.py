@@ -121,6 +121,18 @@ class Draw:
         """The backward pass of ones; of an elementwise function, its derivative."""
         return self.backward(torch.ones_like(self.g))
 
+    @property
+    def derivative_at(self) -> Linear | None:
+        """The derivative of an elementwise function at other points; None where it cannot be had."""
+        if self.bound is None and self.case.linearize is None:
+            return None
+        return self._derivative_at
+
+    def _derivative_at(self, point: Tensor) -> Tensor:
+        linear = self.at(self.name, point)
+        assert linear is not None
+        return linear(torch.ones_like(self.g))
+
     @cached_property
     def options(self) -> Mapping[str, Any]:
         """The operation's options, none where it is not known."""

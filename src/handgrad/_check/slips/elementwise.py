@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -38,93 +39,94 @@ FORMULAS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+@dataclass(frozen=True)
+class Activation:
+    """One function of one entry at one point, and what else of its shape a mask could be made from."""
+
+    x: Tensor
+    y: Tensor
+    derivative: Tensor
+    others: Mapping[str, Tensor]
+    at: Callable[[Tensor], Tensor] | None  # the derivative at another point
+
+    @property
+    def has_kink(self) -> bool:
+        """Whether it is a ReLU of some kind or a dropout: its derivative takes two values only."""
+        return len(torch.unique(self.derivative.float().round(decimals=4))) <= 2
+
+
 def elementwise(draw: Draw) -> Backwards:
     """Another mask or another derivative; nothing for a function that mixes entries."""
     if not draw.is_elementwise or draw.user.shape != draw.g.shape:
         return
-    masked = bool(((draw.derivative == 0) | (draw.derivative == 1)).all())
-    yield from _passed_through(_has_kink(draw, masked))
-    yield from _masked_by_gradient(draw)
-    yield from _masked_by_another(draw) if _has_kink(draw, masked) else ()
-    yield from _other_formulas(draw)
+    others = {label: tensor for label, tensor in draw.named_tensors().items() if tensor.shape == draw.g.shape}
+    yield from activation_slips(Activation(draw.input, draw.y.detach(), draw.derivative, others, draw.derivative_at))
     yield from _unknown_derivative(draw)
 
 
-def _has_kink(draw: Draw, masked: bool) -> bool:
-    """Whether the function is a ReLU of some kind or a dropout: its derivative takes two values only."""
-    return masked or len(torch.unique(draw.derivative.float().round(decimals=4))) <= 2
+def activation_slips(this: Activation) -> Backwards:
+    """Every slip in dx = g · f'(x), as a function of g."""
+    yield from _passed_through(this)
+    yield from _masked_by_gradient(this)
+    yield from _masked_by_another(this) if this.has_kink else ()
+    yield from _other_formulas(this)
 
 
-def _passed_through(kink: bool) -> Backwards:
-    if kink:
-        message, fix = (
-            "grad_output is passed through: the activation's mask is not applied",
-            "multiply by the mask, `(x > 0)`",
-        )
-        yield (Slip("mask-missing", None, message, fix),), lambda g: g
+def _passed_through(this: Activation) -> Backwards:
+    if this.has_kink:
+        message = "grad_output is passed through: the activation's mask is not applied"
+        yield (Slip("mask-missing", None, message, "multiply by the mask, `(x > 0)`"),), _identity
     else:
         message = "grad_output is passed through: the activation's derivative is missing"
-        yield (Slip("derivative-of-activation-wrong", "1", message, "multiply by the derivative"),), lambda g: g
+        yield (Slip("derivative-of-activation-wrong", "1", message, "multiply by the derivative"),), _identity
 
 
-def _masked_by_gradient(draw: Draw) -> Backwards:
+def _identity(g: Tensor) -> Tensor:
+    return g
+
+
+def _masked_by_gradient(this: Activation) -> Backwards:
     fix = "make the mask from the forward pass's input"
     for variant, keep in (("g > 0", torch.gt), ("g < 0", torch.lt)):
         slip = Slip("mask-from-gradient", variant, f"the mask is ({variant}), made from grad_output itself", fix)
-        yield (slip,), partial(_only_where, keep)
+        yield (slip,), partial(_only_where, torch.ones_like(this.x), keep)
         both = Slip("mask-from-gradient", f"f'·({variant})", f"the gradient is masked by ({variant}) in addition", fix)
-        yield (both,), partial(_derived_where, draw, keep)
+        yield (both,), partial(_only_where, this.derivative, keep)
 
 
-def _only_where(keep: Callable[[Tensor, float], Tensor], g: Tensor) -> Tensor:
-    return g * keep(g, 0.0)
+def _only_where(factor: Tensor, keep: Callable[[Tensor, float], Tensor], g: Tensor) -> Tensor:
+    return factor * g * keep(g, 0.0)
 
 
-def _derived_where(draw: Draw, keep: Callable[[Tensor, float], Tensor], g: Tensor) -> Tensor:
-    return draw.derivative * g * keep(g, 0.0)
-
-
-def _masked_by_another(draw: Draw) -> Backwards:
+def _masked_by_another(this: Activation) -> Backwards:
     """g · m where m is made from whatever has the shape of the output, or is the mask upside down."""
-    inverted = (draw.derivative == 0).to(draw.g.dtype)
-    message, fix = "the mask is upside down: it keeps what the activation dropped", "`(x > 0)`"
+    inverted = (this.derivative == 0).to(this.x.dtype)
+    fix = "make the mask from what the activation was applied to"
     if inverted.any():
+        message = "the mask is upside down: it keeps what the activation dropped"
         yield (Slip("mask-from-wrong-tensor", "inverted", message, fix),), partial(torch.mul, inverted)
-    for label, tensor in draw.named_tensors().items():
-        if tensor.shape != draw.g.shape:
-            continue
+    for label, tensor in this.others.items():
         for sign, mask in ((">", tensor > 0), ("≥", tensor >= 0), ("<", tensor < 0), ("≠", tensor != 0)):
-            slip = Slip(
-                "mask-from-wrong-tensor", (label, sign), f"the mask is ({label} {sign} 0)", "make the mask from `x`"
-            )
-            yield (slip,), partial(torch.mul, mask.to(draw.g.dtype))
+            slip = Slip("mask-from-wrong-tensor", (label, sign), f"the mask is ({label} {sign} 0)", fix)
+            yield (slip,), partial(torch.mul, mask.to(this.x.dtype))
 
 
-def _other_formulas(draw: Draw) -> Backwards:
-    for letter, tensor in _operands_of(draw):
+def _other_formulas(this: Activation) -> Backwards:
+    for letter, tensor in (("x", this.x), ("y", this.y)):
         for text, formula in FORMULAS.items():
             value = formula(tensor)
-            if torch.isfinite(value).all() and not draw.equal(value, draw.derivative):
+            if torch.isfinite(value).all() and not torch.allclose(value, this.derivative):
                 written = text.replace("{t}", letter)
                 message = f"the derivative is taken to be {written}"
                 yield (Slip("derivative-of-activation-wrong", written, message),), partial(torch.mul, value)
-                twice = f"the derivative is multiplied by {written} in addition"
-                both = Slip("derivative-of-activation-wrong", ("times", written), twice)
-                yield (both,), partial(torch.mul, draw.derivative * value)
+                message = f"the derivative is multiplied by {written} in addition"
+                slip = Slip("derivative-of-activation-wrong", ("times", written), message)
+                yield (slip,), partial(torch.mul, this.derivative * value)
     slip = Slip("derivative-of-activation-wrong", "f'²", "the derivative is applied twice")
-    yield (slip,), partial(torch.mul, draw.derivative**2)
-    linear = draw.at(draw.name, draw.y.detach())
-    if linear is not None:
-        at_output = linear(torch.ones_like(draw.g))
-        slip = Slip(
-            "derivative-of-activation-wrong", "f'(y)", "the derivative is taken at the output y: it belongs at x"
-        )
-        yield (slip,), partial(torch.mul, at_output)
-
-
-def _operands_of(draw: Draw) -> Iterator[tuple[str, Tensor]]:
-    yield "x", draw.input
-    yield "y", draw.y.detach()
+    yield (slip,), partial(torch.mul, this.derivative**2)
+    if this.at is not None:
+        message = "the derivative is taken at the output y: it belongs at x"
+        yield (Slip("derivative-of-activation-wrong", "f'(y)", message),), partial(torch.mul, this.at(this.y))
 
 
 def _unknown_derivative(draw: Draw) -> Backwards:

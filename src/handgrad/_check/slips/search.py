@@ -24,8 +24,10 @@ Allowed = Collection[Slip] | None  # the slips a search may use; None for every 
 
 def ranked(draw: Draw, depth: int) -> list[Path]:
     """All explanations, one for each set of slips; those with a constant that has no name come last."""
-    found = {frozenset(path): path for path in reversed(list(explanations(draw, depth)))}
-    return sorted(list(found.values())[::-1], key=lambda path: max(map(vagueness, path), default=0))
+    found: dict[frozenset[Slip], Path] = {}
+    for path in explanations(draw, depth):
+        found.setdefault(frozenset(path), path)
+    return sorted(found.values(), key=lambda path: max(map(vagueness, path), default=0))
 
 
 def explanations(draw: Draw, depth: int, allowed: Allowed = None) -> Iterator[Path]:

@@ -42,6 +42,15 @@ def source(function: Callable[..., Any]) -> Source | None:
     return Source(file, tree)
 
 
+def written(function: Callable[..., Any]) -> str:
+    """The function's statements without comments and docstring; empty where there is no source."""
+    found = source(function)
+    if found is None:
+        return ""
+    text = isinstance(found.tree.body[0], ast.Expr) and isinstance(found.tree.body[0].value, ast.Constant)
+    return "\n".join(map(ast.unparse, found.tree.body[1 if text else 0 :]))
+
+
 def returns(tree: ast.FunctionDef) -> list[ast.expr]:
     """The elements of the last return statement; of a tuple, list or dictionary each."""
     values = [node.value for node in _own(tree) if isinstance(node, ast.Return) and node.value is not None]
