@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from . import truth
-from .case import Case, Vjp
+from .case import Case, Vjp, same
 from .inputs import Draw
 from .operations import Bound
 from .reference import is_exact, product
-from .subjects import Subject
+from .subjects import Run, Subject
 from .subjects.source import written
 
 Linearize = Callable[[Mapping[str, Tensor]], Vjp]
@@ -54,7 +54,7 @@ def make(subject: Subject, draw: Draw, bound: Bound | None = None, *, tied: bool
         inputs=draw.inputs,
         output=output,
         grad_output=grad_output,
-        user=user,
+        user={**user, **_of_updates(run, user, found.vjp(grad_output), output)},
         vjp=found.vjp,
         operation=bound.operation if bound else None,
         options=bound.options if bound else {},
@@ -68,6 +68,18 @@ def make(subject: Subject, draw: Draw, bound: Bound | None = None, *, tied: bool
         label=draw.label,
     )
     return Judged(case, draw, found.source, found.cut, found.partial(grad_output) if found.partial else None, tied)
+
+
+def _of_updates(run: Run, user: Mapping[str, Tensor | None], right: Mapping[str, Tensor], output: Tensor) -> dict[str, Tensor]:
+    """Gradients that were read off an update, as they were before it took a mean or, handed y − ŷ, added them."""
+    batch = output.shape[0] if output.ndim else 1
+    found = {}
+    for name in run.updated:
+        value = user[name]
+        factors = [c for c in (1, -1, batch, -batch) if value is not None and same(c * value, right[name], 1e-7)]
+        if factors and value is not None:
+            found[name] = factors[0] * value
+    return found
 
 
 def random_grad(output: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def find_line(
     `target_name` is the variable whose gradient it is; it may stand in the expression for its shape. `folds` are
     further templates to try around an expression, `torch.nn.functional.fold({}, (28, 28), 3)`.
     """
-    names = [name for name in scope if name.isidentifier() and _is_tensor(scope[name]) and name in second[0]]
+    names = [name for name in scope if name.isidentifier() and is_tensor(scope[name]) and name in second[0]]
     small = min((scope, truth), second, key=lambda place: sum(_size(value) for value in place[0].values()))
     for line in candidates({name: small[0][name] for name in names[:_AT_MOST]}, small[1], target_name, folds):
         if all(holds(line, *place) for place in (small, (scope, truth), second)):
@@ -46,21 +46,21 @@ def holds(line: str, scope: Scope, truth: Tensor) -> bool:
         value = gradient(eval(line, {"torch": torch, "np": np}, dict(scope)))
     except Exception:  # a line that does not fit its operands raises whatever it likes
         return False
-    return value is not None and same(value, truth, TOLERANCE)
+    return value is not None and bool(value.isfinite().all()) and same(value, truth, TOLERANCE)
 
 
 def candidates(scope: Scope, truth: Tensor, target: str, folds: Sequence[str] = ()) -> Iterator[str]:
     """Lines whose result can have the right number of entries: products before einsums, short ones first."""
     shapes = {name: tuple(value.shape) for name, value in scope.items()}
     numpy = any(isinstance(value, np.ndarray) for value in scope.values())
-    for group in (_sums(shapes, truth), _products(shapes, numpy)):
+    for group in (_sums(shapes), _products(shapes, numpy)):
         lines = (line for core, shape in group for line in _finished(core, shape, truth, target, numpy, folds))
         yield from sorted(set(lines), key=lambda line: (len(line), line))
-    for core in _einsums(shapes, tuple(truth.shape), numpy):
-        yield core
+    yield from _einsums(shapes, tuple(truth.shape), numpy)
 
 
-def _is_tensor(value: Any) -> bool:
+def is_tensor(value: Any) -> bool:
+    """Whether a value may stand in a line: a tensor or an array of floating-point numbers, no scalar."""
     if isinstance(value, Tensor):
         return value.is_floating_point() and value.dim() > 0
     return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim > 0
@@ -73,9 +73,8 @@ def _size(value: Any) -> int:
 Core = tuple[str, tuple[int, ...]]
 
 
-def _sums(shapes: Mapping[str, tuple[int, ...]], truth: Tensor) -> Iterator[Core]:
+def _sums(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Core]:
     """A tensor summed over some axes: the gradient of a bias, of something broadcast."""
-    del truth
     for name, shape in shapes.items():
         yield name, shape
         for count in range(1, len(shape) + 1):

@@ -195,6 +195,7 @@ def tensors_of(given: Any, names: Sequence[str]) -> tuple[dict[str, Tensor], dic
         if len(items) > len(names):
             raise error("check", f"{len(items)} inputs are given for {len(names)} parameters", parameters=", ".join(names))
         given = dict(zip(names, items, strict=False))
+    given = {name: given[name] for name in (*names, *given) if name in given}  # in the forward's order
     tensors = {n: v for n, value in given.items() if isinstance(value, Tensor | np.ndarray) and (v := from_library(value)) is not None}
     return tensors, {name: value for name, value in given.items() if name not in tensors and value is not None}
 

@@ -65,15 +65,16 @@ def _judge(subject: Subject, made: Plan) -> tuple[list[Judged], list[tuple[str, 
 
 
 def _moved(subject: Subject, step: Step, problems: list[tuple[str, Exception]]) -> list[Judged]:
-    """The case a little beside a kink."""
+    """The case a little beside a kink, and that at the kink itself where the operation knows what is right there."""
     inputs = {
         name: value + 0.05 * torch.randn(value.shape, generator=torch.Generator().manual_seed(5), dtype=value.dtype)
         if value.is_floating_point()
         else value
         for name, value in step.draw.inputs.items()
     }
+    at_tie = [cases.make(subject, step.draw, step.bound, tied=True)] if step.bound is not None else []
     try:
-        return [cases.make(subject, replace(step.draw, inputs=inputs), None)]
+        return [cases.make(subject, replace(step.draw, inputs=inputs), None), *at_tie]
     except (truth.NotDifferentiable, truth.NotDeterministic, truth.TooSlow) as problem:
         problems.append((step.draw.label, problem))
         return []
@@ -125,8 +126,7 @@ def _cuts(subject: Subject, judged: Sequence[Judged]) -> list[tuple[str | None, 
 
 def _gradient(subject: Subject, name: str, judged: Sequence[Judged], probed: Sequence[tuple[str | None, Finding]]) -> Gradient:
     """The verdict on one gradient over all draws."""
-    wrong = [one for one in judged if not one.case.is_right(name)]
-    findings = list(diagnose([one.case for one in wrong], name, [one.case for one in judged])) if wrong else []
+    wrong, findings = _diagnosed(name, judged)
     side = [finding for about, finding in probed if about == name]
     if side and side[0].cause == "autograd-cut" and wrong and all(_is_partial(one, name) for one in wrong):
         findings = []  # it is what autograd makes of the part that it sees
@@ -152,6 +152,18 @@ def _gradient(subject: Subject, name: str, judged: Sequence[Judged], probed: Seq
         note=_right_for_own(name, judged, wrong),
         map=wrong_map(wrong_entries(user, expected, shown.tolerance)) if user is not None and same_shape and user.ndim else None,
     )
+
+
+def _diagnosed(name: str, judged: Sequence[Judged]) -> tuple[list[Judged], list[Finding]]:
+    """The draws in which a gradient is wrong, and why; what is wrong at ties only must be wrong about the ties."""
+    wrong = [one for one in judged if not one.case.is_right(name)]
+    plain = [one for one in wrong if not one.tied]
+    looked_at = plain or wrong
+    everything = [one.case for one in judged if not one.tied or not plain]
+    findings = list(diagnose([one.case for one in looked_at], name, everything)) if looked_at else []
+    if not plain and not any(finding.cause == "ties-counted-twice" for finding in findings):
+        return [], []
+    return looked_at, findings
 
 
 def _is_partial(one: Judged, name: str) -> bool:

@@ -186,12 +186,7 @@ def find(subject: Subject, draw: Draw, grad_output: Tensor, operation: Vjp | Non
     for truth in (by_autograd(subject, draw), Truth(operation, "operation", tolerance) if operation else None):
         if truth is None:
             continue
-        try:
-            partial = [n for n in differentiable(draw) if not confirmed(subject, draw, truth, n, grad_output, single)]
-        except NotDifferentiable:
-            if operation is None:
-                raise
-            return truth  # at a tie the operation knows which gradients are right
+        partial = [n for n in differentiable(draw) if not confirmed(subject, draw, truth, n, grad_output, single)]
         if not partial:
             return truth
         if truth.source == "autograd":

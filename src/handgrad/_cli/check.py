@@ -18,6 +18,7 @@ from .._errors import HandgradError
 
 _CODES = {"correct": 0, "wrong": 1, "error": 3, "inconclusive": 4}
 _USAGE = 2
+_OPTIONS = ("stride", "padding", "dilation", "groups", "kernel_size", "eps")  # of an operation
 
 
 class Sizes(click.ParamType):
@@ -57,14 +58,19 @@ def check(target: str, as_json: bool, timeout: float, **asked: Any) -> None:
 
     Exit status: 0 correct, 1 a gradient is wrong, 2 usage, 3 the checked code raised, 4 inconclusive or timed out.
     """
-    names = ("stride", "padding", "dilation", "groups", "kernel_size", "eps")
-    options = {name: value for name in names if (value := asked.pop(name)) is not None}
     try:
-        report, code = check_apart(Request(target, options=options, **asked), timeout), None
+        report, code = check_apart(request_of(target=target, **asked), timeout), None
     except HandgradError as problem:
         report, code = Report("error", None, message=str(problem)), _USAGE
     show(report, as_json=as_json, verbose=asked["verbose"])
     sys.exit(_CODES[report.verdict] if code is None else code)
+
+
+def request_of(*, as_json: bool = False, timeout: float = TIMEOUT, **asked: Any) -> Request:
+    """The command's parameters as a request."""
+    del as_json, timeout
+    options = {name: value for name in _OPTIONS if (value := asked.pop(name)) is not None}
+    return Request(options=options, **asked)
 
 
 def show(report: Report, *, as_json: bool, verbose: bool) -> None:

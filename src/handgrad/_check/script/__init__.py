@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..._errors import HandgradError
 from ..report import Gradient, Report
 from ..subjects.calling import UserCodeError
 from ..subjects.explaining import user_traceback
@@ -66,6 +67,10 @@ def check_script(path: str, output: str, grad_output: str | None, wrt: Mapping[s
         gradients = judge(program, recorder, [Claim(output, grad_output, *item) for item in wrt.items()])
     except UserCodeError as error:  # the forward pass itself
         return _error(failed or error.original, trace)
+    except HandgradError:
+        if failed is not None:  # what is missing may come after the line that failed
+            return _error(failed, trace)
+        raise
     if failed is not None:
         return _error(failed, trace, gradients)
     verdicts = {gradient.verdict for gradient in gradients}

@@ -22,10 +22,15 @@ def folds(program: Program) -> tuple[str, ...]:
         made = layers.get(ast.unparse(call.func)) or (call.func if isinstance(call.func, ast.Call) else None)
         if isinstance(made, ast.Call) and ast.unparse(made.func).endswith("Unfold") and call.args:
             found.append(_fold(program, call.args[0], [*made.args], made.keywords))
-        elif name == "unfold" and isinstance(call.func, ast.Attribute) and len(call.args) + len(call.keywords) > 1:
-            if ast.unparse(call.func.value) in ("F", "functional", "torch.nn.functional", "nn.functional"):
-                found.append(_fold(program, call.args[0], call.args[1:], call.keywords))
+        elif name == "unfold" and _is_functional(call) and call.args:
+            found.append(_fold(program, call.args[0], call.args[1:], call.keywords))
     return tuple(dict.fromkeys(found))
+
+
+def _is_functional(call: ast.Call) -> bool:
+    """Whether it is `torch.nn.functional.unfold`, and not a tensor's own unfold."""
+    owner = ast.unparse(call.func).rpartition(".")[0]
+    return owner in ("", "F") or owner.endswith("functional")
 
 
 def _fold(program: Program, image: ast.expr, arguments: Sequence[ast.expr], keywords: Sequence[ast.keyword]) -> str:

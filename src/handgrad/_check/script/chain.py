@@ -15,12 +15,9 @@ from .truth import derivative
 from .world import World
 
 
-def right_for(world: World, user: Tensor | None) -> str | None:
-    """A sentence that names the variable of the chain whose gradient the claim is, if there is one."""
-    found = chain_variable(world, user) if user is not None else None
-    if found is None:
-        return None
-    return f"`{world.claim.expression}` is right with respect to `{found}` {tuple(user.shape)}"  # type: ignore[union-attr]
+def sentence(world: World, found: str, user: Tensor) -> str:
+    """What is to be said of a claim that is right for another variable."""
+    return f"`{world.claim.expression}` is right with respect to `{found}` {tuple(user.shape)}"
 
 
 def chain_finding(world: World, user: Tensor) -> tuple[str, str] | None:

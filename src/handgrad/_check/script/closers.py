@@ -59,7 +59,7 @@ def closes(template: str, value: Any, target: Target, namespace: Namespace) -> b
         result = gradient(eval(template.format("_value"), dict(namespace), {"_value": value}))
     except Exception:  # a template that does not fit raises whatever it likes
         return False
-    return result is not None and same(result, target.truth, TOLERANCE)
+    return result is not None and bool(result.isfinite().all()) and same(result, target.truth, TOLERANCE)
 
 
 def _like(target: Target, value: Any) -> str:
@@ -108,9 +108,10 @@ def _arrangements(value: Any, target: Target) -> Iterator[tuple[str, list[tuple[
     if len(shape) == 4 == len(wanted):
         yield f"{{}}.{transpose}(0, 1)", [("channels-swapped", f"the first two axes of {shape} are exchanged")]
         yield f"{{}}.{transpose}(2, 3)", [("kernel-axes-transposed", f"the last two axes of {shape} are exchanged")]
-        yield "{}[..., ::-1, ::-1]" if transpose == "swapaxes" else "{}.flip(2, 3)", [
-            ("kernel-flipped", "the kernel's axes run backwards")
-        ]
+        yield (
+            "{}[..., ::-1, ::-1]" if transpose == "swapaxes" else "{}.flip(2, 3)",
+            [("kernel-flipped", "the kernel's axes run backwards")],
+        )
     if len(shape) == len(wanted) >= 3 and shape[:-2] == wanted[:-2]:
         pads = [(a - b) // 2 for a, b in zip(shape, wanted, strict=True)]
         if pads[-1] > 0 and pads[-2] > 0 and all((a - b) % 2 == 0 for a, b in zip(shape, wanted, strict=True)):
@@ -150,4 +151,3 @@ def constant_name(factors: list[float], sizes: list[Mapping[str, int]]) -> tuple
 
 def _all_near(factors: list[float], wanted: list[float]) -> bool:
     return all(abs(f - w) < 1e-7 * abs(w) for f, w in zip(factors, wanted, strict=False))
-

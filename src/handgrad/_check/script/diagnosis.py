@@ -60,7 +60,7 @@ def _claimed(world: World) -> Tensor | None:
         return gradient(attempt(world, ()))
 
 
-def _case(world: World, slope: Derivative, user: Tensor | None) -> Case | None:
+def _case(world: World, slope: Derivative, user: Tensor | None, above: Tensor | None = None) -> Case | None:
     """One draw: the variable, whatever else enters between it and the output, and what claims to be its gradient."""
     if user is None:
         return None
@@ -70,7 +70,7 @@ def _case(world: World, slope: Derivative, user: Tensor | None) -> Case | None:
     return Case(
         inputs=inputs,
         output=slope.output,
-        grad_output=world.grad_output,
+        grad_output=world.grad_output if above is None else above,
         user={slope.name: user},
         vjp=lambda grad_output: {slope.name: slope.vjp(grad_output)},
         operation=known[0] if known else None,
@@ -88,15 +88,20 @@ def _beside(world: World, slope: Derivative) -> list[str]:
 
 
 def _of_intermediate(posted: World, seconds: Sequence[World]) -> tuple[Finding, ...]:
-    for made, name, line in _pairs(posted):
-        here = _intermediate(posted, made, name)
-        if here is None or _is_right(here, name):
+    """The first intermediate gradient that is wrong, as the gradient of the last variable whose own one was right."""
+    output, upstream = posted.claim.output, posted.claim.grad_output
+    for made, name, line in [*_pairs(posted), (posted.claim.expression, posted.claim.name, 0)]:
+        here = _intermediate(posted, made, name, output, upstream)
+        if here is None:
             continue
-        others = [case for there in seconds if (case := _intermediate(there, made, name)) is not None]
-        found = _agreed(here, others, name)
+        if _is_right(here, name):
+            output, upstream = name, made
+            continue
+        cases = [_intermediate(there, made, name, output, upstream) for there in seconds]
+        found = _agreed(here, [case for case in cases if case is not None], name)
         if found and found[0].cause != "unexplained":
-            place = Location(posted.program.path, line)
-            said = f"`{made}`, the gradient of `{name}`: "
+            place = Location(posted.program.path, line) if line else None
+            said = f"`{made}`, the gradient of `{name}`: " if line else ""
             return tuple(replace(finding, message=said + finding.message, location=place) for finding in found)
     return ()
 
@@ -115,16 +120,18 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "")
 
 
-def _intermediate(world: World, made: str, name: str) -> Case | None:
-    """The draw for an intermediate gradient."""
+def _intermediate(world: World, made: str, name: str, output: str, upstream: str | None) -> Case | None:
+    """The draw for an intermediate gradient, from the variable `output` with its gradient `upstream` on."""
     with running(world.program):
         attempt(world, ())
         user = gradient(world.namespace.get(made))
+        above = gradient(world.namespace.get(upstream or ""))
     try:
-        slope = derivative(world.program, world.claim.output, name)
-        return _case(world, slope, user)
+        slope = derivative(world.program, output, name)
     except (UserCodeError, HandgradError, RuntimeError):
         return None
+    above = world.grad_output if above is None else above
+    return _case(world, slope, user, above) if above.shape == slope.output.shape else None
 
 
 def _is_right(case: Case, name: str) -> bool:

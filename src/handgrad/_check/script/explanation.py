@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from ..case import same
-from ..fixline import _is_tensor, find_line, holds
+from ..fixline import find_line, is_tensor
 from ..report import Finding, Location
 from ..subjects.calling import gradient
 from .closers import TOLERANCE
 from .edits import Edit, edited
-from .names import last_store, loaded
+from .names import loaded
 from .program import running
 from .repair import Repair, attempt, factor_name, is_latent
 from .second import world_at
@@ -32,7 +31,7 @@ def location(world: World, line: int = 0, column: int = 1) -> Location:
 
 
 def findings_of(repair: Repair, posted: World, seconds: Sequence[World], sizes: Sizes) -> tuple[Finding, ...]:
-    """One finding for each slip that a repair undoes, those that the posted sizes hide last; none if one has no name."""
+    """One finding for each slip that a repair undoes, hidden ones last; none if one has no name."""
     with running(posted.program):
         fix = fixed_lines(repair, posted, seconds)
         slips = [*_from_edits(repair, posted, seconds), *_from_closer(repair, posted, seconds)]
@@ -49,6 +48,7 @@ class _Slip:
     column: int
     latent: bool
     repair: Repair
+    factor: float | None = None
 
 
 def _order(slip: _Slip) -> tuple[bool, bool]:
@@ -95,12 +95,13 @@ def _from_closer(repair: Repair, posted: World, seconds: Sequence[World]) -> lis
     place = location(posted)
     latent = is_latent(repair, posted, None)
     for cause, message in repair.closer.slips:
+        factor = repair.closer.factor if cause == "scale-factor" else None
         if cause == "wrong-rank" and repair.edits and not _same_count(posted):
             continue  # the last reshape of a repaired product, no slip of its own
         if cause == "scale-factor" and repair.closer.factor is not None:
             name = factor_name(repair.edits, posted, seconds)
             cause, message = (name[0], f"off by the factor {name[1]}") if name else (None, message)  # type: ignore[assignment]
-        found.append(_Slip(cause, message, place.line, place.column, latent and cause != "scale-factor", repair))
+        found.append(_Slip(cause, message, place.line, place.column, latent and factor is None, repair, factor))
     return found
 
 
@@ -110,11 +111,11 @@ def _same_count(world: World) -> bool:
 
 
 def _finding(slip: _Slip, posted: World, fix: str | None, sizes: Sizes) -> Finding:
-    evidence: dict[str, object] = {}
+    evidence: dict[str, object] = {} if slip.factor is None else {"factor": slip.factor}
     message = slip.message
     if slip.latent:
         when = sizes_that_show(slip.repair, posted, sizes)
-        evidence = {"latent": True, "shows": when}
+        evidence |= {"latent": True, "shows": when}
         message = f"{message} (your sizes hide it: it shows {when})"
     assert slip.cause is not None
     return Finding(slip.cause, message, Location(posted.program.path, slip.line, slip.column), fix, evidence)
@@ -162,7 +163,7 @@ def _closed(lines: list[str], template: str, name: str, posted: World) -> list[s
         return [*lines, target + template.format(name)] if name.isidentifier() else lines
     value = last.removeprefix(target)
     simple = isinstance(ast.parse(value, mode="eval").body, ast.Name | ast.Call | ast.Attribute | ast.Subscript)
-    whole = value if simple or f"({{}}" in template or "{}," in template else f"({value})"
+    whole = value if simple or "({}" in template or "{}," in template else f"({value})"
     return [*lines[:-1], target + template.format(whole)]
 
 
@@ -192,4 +193,4 @@ def _tensors(world: World) -> dict[str, object]:
     read = [name for _, statement in reversed(world.backward) for name in sorted(loaded(statement))]
     first = [world.claim.grad_output or "", *read, world.claim.name]
     ordered = dict.fromkeys([*first, *names])
-    return {name: names[name] for name in ordered if name in names and _is_tensor(names[name])}
+    return {name: names[name] for name in ordered if name in names and is_tensor(names[name])}

@@ -22,7 +22,6 @@ from .edits import Edit
 from .program import running
 from .world import World
 
-_DEEPEST = 3  # edits at once, beside the closer
 _SMALL = 4000  # numbers in a script, up to which it is the quickest itself
 _MANY = 60  # edits, beyond which three at once must stand in one statement
 
@@ -40,15 +39,18 @@ class Repair:
         return len(self.edits) + len(self.closer.slips)
 
 
-def repairs(posted: World, seconds: Sequence[World], edits: Sequence[Edit], limit_s: float = 5.0) -> Repair | None:
+def repairs(
+    posted: World, seconds: Sequence[World], edits: Sequence[Edit], depths: range, limit_s: float = 4.0
+) -> Repair | None:
     """The repair with the fewest slips, among equals the one whose rules come first; None where there is none.
 
-    `seconds` are choices for other sizes: a repair must hold at the posted sizes and at one of them.
+    `depths` are the numbers of edits to try, a closer comes to them. `seconds` are choices for other sizes: a repair
+    must hold at the posted sizes and at one of them.
     """
     until, best = time.monotonic() + limit_s, None
     filters = [posted] if not seconds or _numbers(posted) <= _SMALL else list(seconds)
     with running(posted.program):
-        for depth in range(_DEEPEST + 1):
+        for depth in depths:
             if best is not None and depth > best.cost - (best.closer.factor is None):
                 break
             for chosen in _choices(edits, depth):

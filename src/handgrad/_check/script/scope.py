@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..fixline import _is_tensor
+from ..fixline import is_tensor
 from .adjoint import calls
 from .edits import Scope
 from .names import loaded, root, stored
@@ -19,6 +19,7 @@ from .trace import Recorder, expression_shapes, shape_at
 from .world import World
 
 _CUTS_OFF = re.compile(r"relu|maximum|clamp|clip|where|max\(0|> ?0|threshold", re.IGNORECASE)
+_CURVED = re.compile(r"tanh|sigmoid|exp|relu|maximum|clamp|where|erf|cosh|softplus|elu", re.IGNORECASE)
 _KEYWORDS = ("stride", "padding", "dilation", "groups")
 
 
@@ -28,7 +29,7 @@ def scope_of(world: World, recorder: Recorder) -> Scope:
     forward = [program.statements[i] for i in world.forward]
     backward = [statement for _, statement in world.backward]
     shapes = expression_shapes(recorder)
-    values = {name: value for name, value in world.state.names.items() if _is_tensor(value)}
+    values = {name: value for name, value in world.state.names.items() if is_tensor(value)}
     local = _local_shapes(backward, shapes, program)
     stands_for = _parameters(backward, program)
     inside = any(isinstance(statement, ast.FunctionDef) for statement in backward)
@@ -48,6 +49,9 @@ def scope_of(world: World, recorder: Recorder) -> Scope:
         shape_of=_shape_of(shapes, names | local),
         stands_for=stands_for,
         gradients=frozenset({claim.grad_output or ""}.union(*map(stored, backward))),
+        forward=frozenset().union(*map(stored, forward)),
+        windows=_windows(forward),
+        curved=any(_CURVED.search(ast.unparse(statement)) for statement in forward),
     )
 
 
@@ -105,3 +109,14 @@ def _keywords(forward: Sequence[ast.stmt]) -> dict[str, dict[str, ast.expr]]:
         if wanted:
             found.setdefault(family, {}).update(wanted)
     return found
+
+
+def _windows(forward: Sequence[ast.stmt]) -> tuple[ast.Tuple, ...]:
+    found = {
+        ast.unparse(node.slice): node.slice
+        for statement in forward
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple) and isinstance(node.ctx, ast.Load)
+        and any(isinstance(item, ast.Slice) and item.lower is not None for item in node.slice.elts)
+    }  # fmt: skip
+    return tuple(found.values())

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from ..._errors import HandgradError
 from ..subjects.calling import UserCodeError
-from .repair import attempt
 from .program import copied, running
+from .repair import attempt
 from .sizes import Change, Sizes, literals_of, rewritten
 from .world import Claim, World, world
 
@@ -18,13 +18,15 @@ _KEPT = 4
 
 
 def second_worlds(sizes: Sizes, posted: World) -> list[World]:
-    """The claim with all sizes changed; several where it is not plain which of the gradient's literals follow.
+    """The claim with all sizes changed, or, where none can be, with other numbers.
+
+    There are several where it is not plain which of the gradient's literals follow.
 
     Every one of them has the right truth, so it is enough for a repair to hold at one.
     """
     made = world_at(sizes, sizes.together, posted.claim) if sizes.together else None
     if made is None:
-        return []
+        return [world(posted.program, posted.claim, moved=True)]
     found = [made.with_backward(backward) for backward in _backwards(made, sizes)]
     runs = [there for there in found if _like(there, posted)]
     return (runs or found)[:_KEPT]
@@ -63,7 +65,7 @@ def _followers(value: int, new: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _replaced(statement: ast.stmt, change: Change) -> ast.stmt:
-    new = copied(statement)
+    new: ast.stmt = copied(statement)
     for node in ast.walk(new):
         if isinstance(node, ast.Constant) and (node.lineno, node.col_offset) in change:
             node.value = change[node.lineno, node.col_offset]

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..._errors import HandgradError
-from ..subjects.calling import UserCodeError
+from ..subjects.calling import UserCodeError, from_library
 from .names import last_store, root, slice_of
 from .program import Program, copied, execute, new_namespace, running
 from .trace import Recorder, Shape, expression_shapes, shape_at, traced_run
@@ -24,9 +24,16 @@ from .truth import evaluate
 Place = tuple[int, int]  # line and column of a literal
 Change = Mapping[Place, int]
 _SECONDS, _PARTNERS = 2.0, 8
-_NO_SIZE = re.compile(r"stride|pad|dil|seed|lr|rate|group|kern|ksize|^k|^[fhw]{1,2}$|out|eps|epoch|axis|dim$|range|arange|linspace|zeros|empty|ones|full", re.IGNORECASE)
+_NO_SIZE = re.compile(
+    r"stride|pad|dil|seed|lr|rate|group|kern|ksize|^k|^[fhw]{1,2}$|out|eps|epoch|axis|dim$|range|arange|linspace"
+    r"|zeros|empty|ones|full",
+    re.IGNORECASE,
+)
 # calls whose numbers are axes, seeds, or a window, which stays as its stride does
-_AXES = re.compile(r"seed|fold|permute|transpose|axes|^sum$|^mean$|flip|rot90|softmax|squeeze|flatten|^size$", re.IGNORECASE)
+_AXES = re.compile(
+    r"seed|fold|tensor|array|permute|transpose|axes|^sum$|^mean$|flip|rot90|softmax|squeeze|flatten|^size$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ def _of_call(node: ast.Call, name: str) -> Iterator[Literal]:
     for axis, argument in enumerate(sizes):
         for place, value in _whole(argument):
             # a window's height and width stay: paddings and crops in the script are written for them
-            yield Literal(place, value, primary and (axis < 2 or value > 7), name == "range")
+            yield Literal(place, value, primary and (axis < 2 or value > 7), name in ("range", "arange"))
 
 
 def _whole(node: ast.expr) -> Iterator[tuple[Place, int]]:
@@ -130,13 +137,14 @@ class Sizes:
         return slice_of(self.program.statements, names, self.end)
 
     def _changes(self, literal: Literal) -> Iterator[Change]:
-        """What can be changed together with this literal: a loop of its length rather with it, then the fewest first."""
+        """What can be changed together with this literal: the fewest first, a loop of its length always."""
         partners = [item for item in self._mine if item.place not in {literal.place, *self.together}]
-        partners = [item for item in partners if _follows(item, literal)][: _PARTNERS]
+        partners = [item for item in partners if _follows(item, literal)][:_PARTNERS]
         counts = range(min(len(partners), 3) + 1)
-        for counted, count, value in itertools.product((True, False), counts, self._values(literal.value)):
+        counted = any(item.counts and item.value == literal.value for item in partners)
+        for count, value in itertools.product(counts, self._values(literal.value)):
             for chosen in itertools.combinations(partners, count):
-                if counted != any(item.counts for item in chosen):
+                if counted and not any(item.counts for item in chosen):
                     continue
                 if time.monotonic() > self._until:
                     return
@@ -186,7 +194,10 @@ class Sizes:
                     execute(program, statements, namespace)
                 else:
                     recorder = traced_run(program, namespace, statements)
-                shape = tuple(getattr(evaluate(namespace, self.output), "shape", ()))
+                output = from_library(evaluate(namespace, self.output))
+                if output is None or not bool(output.isfinite().all()):  # windows beyond the edge are empty
+                    return None
+                shape = tuple(output.shape)
                 if not only_output and self.grad_output is not None:
                     given = tuple(getattr(evaluate(namespace, self.grad_output), "shape", ()))
                     if given != shape:

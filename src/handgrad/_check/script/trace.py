@@ -115,7 +115,7 @@ def _statement(expression: ast.expr) -> ast.stmt:
     return ast.copy_location(ast.Expr(expression), expression)
 
 
-def instrument(program: Program, statements: Iterable[ast.stmt]) -> tuple[list[ast.stmt], Recorder]:
+def instrument(statements: Iterable[ast.stmt]) -> tuple[list[ast.stmt], Recorder]:
     """The statements that note what they make in the recorder, once `listen` has put it into their namespace."""
     recorder = Recorder()
     found: list[ast.stmt] = []
@@ -140,7 +140,7 @@ def listen(program: Program, recorder: Recorder, namespace: Namespace) -> None:
 
 def traced_run(program: Program, namespace: Namespace, statements: Iterable[ast.stmt]) -> Recorder:
     """Run statements and record them; where one raises, the recorder is on the error as `.recorder`."""
-    instrumented, recorder = instrument(program, statements)
+    instrumented, recorder = instrument(statements)
     listen(program, recorder, namespace)
     try:
         execute(program, instrumented, namespace)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ..._errors import error
+from ..case import same
 from ..subjects.calling import UserCodeError, call, from_library
 from .names import last_store, root, stored
 from .program import Namespace, Program, execute, new_namespace, recorded_by_autograd, running
@@ -56,12 +57,22 @@ class Derivative:
         if self.output.numel() * self.value.numel() > _LIMIT:
             raise error("check", f"{self.name} and {self.output_name} are too large for central differences",
                         **{self.name: self.value.shape, self.output_name: self.output.shape})  # fmt: skip
+        # one long step to one side is exact for a linear function
+        size, low = (1.0, 0.0) if self.affine else (STEP, -STEP)
         columns = []
         for index in range(self.value.numel()):
             step = torch.zeros_like(self.value)
-            step.view(-1)[index] = STEP
-            columns.append((self.rerun(self.value + step) - self.rerun(self.value - step)).reshape(-1) / (2 * STEP))
+            step.view(-1)[index] = 1.0
+            below = self.rerun(self.value + low * step) if low else self.output
+            columns.append((self.rerun(self.value + size * step) - below).reshape(-1) / (size - low))
         return torch.stack(columns, 1)
+
+    @cached_property
+    def affine(self) -> bool:
+        """Whether the output is linear in the variable, up to a constant."""
+        step = torch.randn(self.value.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+        ends = self.rerun(self.value + step) + self.rerun(self.value - step)
+        return same(ends, 2 * self.output, 1e-12)
 
     def slope(self, grad_output: Tensor, direction: Tensor, sides: tuple[int, int] = (-1, 1)) -> float:
         """The derivative of ⟨grad_output, output⟩ along a direction; (0, 1) and (-1, 0) are the one-sided ones."""
@@ -122,8 +133,8 @@ def _near(slope: float, gradient: Tensor, direction: Tensor) -> bool:
     return abs(slope - float((gradient * direction).sum())) <= 1e-5 * (float(gradient.norm() * direction.norm()) + 1e-3)
 
 
-def derivative(program: Program, output: str, name: str) -> Derivative:
-    """The derivative of `output` with respect to `name` in this script.
+def derivative(program: Program, output: str, name: str, moved: bool = False) -> Derivative:
+    """The derivative of `output` with respect to `name` in this script, or, `moved`, at another value of it.
 
     Raises HandgradError where one of them is no variable of the script or not a tensor, and `UserCodeError` with what
     the script itself raises.
@@ -131,12 +142,14 @@ def derivative(program: Program, output: str, name: str) -> Derivative:
     end = stored_at(program, output, len(program.statements)) + 1
     start = stored_at(program, name, end) + 1
     if start == end:  # both come from one statement: the variable must be older
-        start = (last_store(program.statements, root(name) or name, end - 1) or 0) + 1
+        start = (last_store(program.statements, root(ast_of(name)) or name, end - 1) or 0) + 1
     program = program.changed(program.statements[:end])
     namespace = new_namespace(program)
     with running(program):
         execute(program, program.statements[:start], namespace)
         _make_floating(namespace, name)
+        if moved:
+            move(namespace, name)
         state = State.of(namespace)
         value = _tensor(namespace, name)
         execute(program, program.statements[start:], namespace)
@@ -174,6 +187,13 @@ def _make_floating(namespace: Namespace, name: str) -> None:
         namespace[name] = value.to(torch.float64)
     elif isinstance(value, int) and not isinstance(value, bool):
         namespace[name] = float(value)
+
+
+def move(namespace: Namespace, name: str) -> None:
+    """Give a variable other numbers: those it has, a little changed each by its own factor."""
+    value = _tensor(namespace, name)
+    factors = torch.rand(value.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64) + 0.5
+    _put(namespace, name, value * factors)
 
 
 def evaluate(namespace: Namespace, expression: str) -> Any:

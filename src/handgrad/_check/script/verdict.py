@@ -6,23 +6,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from ..case import relative_error, same
 from ..report import Finding, Gradient
 from ..subjects.calling import gradient
+from .chain import chain_variable, sentence
 from .closers import TOLERANCE
 from .diagnosis import diagnosed
-from .edits import edits_of
-from .chain import right_for
+from .edits import Edit, edits_of
 from .explanation import findings_of, fixed_lines, location, sizes_that_show
 from .program import Program, running
 from .repair import Repair, attempt, repairs
+from .rules import RULES
 from .scope import scope_of
 from .second import second_worlds
 from .sizes import Sizes
 from .trace import Recorder
 from .world import Claim, World, world
 
+_BLOWN_UP = 1000  # times as many numbers as needed come of several slips in a product
 _STRUCTURAL = ("missing-batch-sum", "reversed-axes", "wrong-operand-order", "output-instead-of-grad-output",
                "input-instead-of-grad-output", "wrong-rank", "one-sample-only")  # fmt: skip
 
@@ -42,19 +45,53 @@ def _judge(program: Program, recorder: Recorder, claim: Claim, sizes: Sizes) -> 
         return Gradient(claim.name, "inconclusive", None, tuple(truth.shape), None, note="the truth is not finite")
     right = user is not None and same(user, truth, TOLERANCE)
     seconds = second_worlds(sizes, posted)
-    if right and (not seconds or any(_is_right(there) is not False for there in seconds)):
+    if right and user is not None and (not seconds or any(_is_right(there) is not False for there in seconds)):
         return Gradient(claim.name, "correct", tuple(truth.shape), tuple(truth.shape), relative_error(user, truth))
-    scope = scope_of(posted, recorder)
-    repair = repairs(posted, seconds, edits_of(posted.backward, scope))
+    edits = edits_of(posted.backward, scope_of(posted, recorder), RULES)
+    repair = repairs(posted, seconds, edits, range(2))
     if right:
         return _hidden(posted, seconds, repair, sizes)
     findings = findings_of(repair, posted, seconds, sizes) if repair else ()
     if not findings:
-        findings = _unrepaired(posted, seconds, repair)
-    fix = fixed_lines(repair, posted, seconds)
+        repair, findings = _deeper(posted, seconds, edits, repair, sizes, user)
+    fix, stop = fixed_lines(repair, posted, seconds), chain_variable(posted, user) if user is not None else None
     shape = tuple(user.shape) if user is not None else None
     error = relative_error(user, truth) if user is not None and user.shape == truth.shape else None
-    return Gradient(claim.name, "wrong", shape, tuple(truth.shape), error, findings, fix, right_for(posted, user))
+    note = sentence(posted, stop, user) if stop is not None and user is not None else None
+    findings = tuple(_with_variable(finding, stop) for finding in findings)
+    return Gradient(claim.name, "wrong", shape, tuple(truth.shape), error, findings, fix, note)
+
+
+def _with_variable(finding: Finding, stop: str | None) -> Finding:
+    """A gradient that stops short names the variable it is right for."""
+    if stop is None or finding.cause not in ("column-form", "padding-not-cropped"):
+        return finding
+    message = finding.message if f"`{stop}`" in finding.message else f"{finding.message}; it is right for `{stop}`"
+    return replace(finding, message=message, evidence={**finding.evidence, "right_for": stop})
+
+
+def _deeper(
+    posted: World,
+    seconds: Sequence[World],
+    edits: Sequence[Edit],
+    repair: Repair | None,
+    sizes: Sizes,
+    user: Tensor | None,
+) -> tuple[Repair | None, tuple[Finding, ...]]:
+    """Where no single edit with a name repairs it: the shared diagnosis, then several edits at once."""
+    place = location(posted)
+    blown_up = user is not None and user.numel() > _BLOWN_UP * posted.target.truth.numel()
+    found: tuple[Finding, ...] = ()
+    if not blown_up:
+        found = tuple(replace(f, location=f.location or place) for f in diagnosed(posted, seconds))
+        if found and found[0].cause != "unexplained":
+            return repair, found
+    deeper = repair or repairs(posted, seconds, edits, range(2, 4))
+    named = findings_of(deeper, posted, seconds, sizes) if deeper else ()
+    if deeper and not named:
+        words = "; ".join(edit.message for edit in deeper.edits)
+        named = (Finding("unexplained", words or "a factor without a name", place),)
+    return deeper, named or found or (Finding("unexplained", "it raises, and no edit of it repairs it", place),)
 
 
 def _is_right(there: World) -> bool | None:
@@ -73,14 +110,3 @@ def _hidden(posted: World, seconds: Sequence[World], repair: Repair | None, size
         return Gradient(name, "correct", shape, shape, 0.0)
     note = f"right for your sizes, wrong {sizes_that_show(repair, posted, sizes)}"
     return Gradient(name, "wrong", shape, shape, 0.0, findings, fixed_lines(repair, posted, seconds), note)
-
-
-def _unrepaired(posted: World, seconds: Sequence[World], repair: Repair | None) -> tuple[Finding, ...]:
-    """The shared diagnosis; where that knows nothing either, what a repair without a name has changed."""
-    found, place = diagnosed(posted, seconds), location(posted)
-    if repair is not None and (not found or found[0].cause == "unexplained"):
-        words = "; ".join(edit.message for edit in repair.edits)
-        return (Finding("unexplained", words or "a factor without a name", place),)
-    if not found:
-        return (Finding("unexplained", "it raises, and no edit of it gives the gradient", place),)
-    return tuple(replace(finding, location=finding.location or place) for finding in found)

@@ -17,13 +17,13 @@ from torch import Tensor
 
 from ..._errors import error
 from ..subjects.calling import UserCodeError, from_library
-from .closers import Target
 from .adjoint import folds
+from .closers import Target
 from .edits import Edit, edited
 from .names import last_store, loaded, root, slice_of
 from .program import Namespace, Program, execute, new_namespace, running
 from .state import State
-from .truth import Derivative, ast_of, derivative, evaluate, stored_at, unknown
+from .truth import Derivative, ast_of, derivative, evaluate, move, stored_at, unknown
 
 CLAIM = "_handgrad_claim"
 
@@ -68,13 +68,13 @@ class World:
         return replace(self, backward=tuple(backward))
 
 
-def world(program: Program, claim: Claim) -> World:
-    """Run a script up to its hand-written gradient.
+def world(program: Program, claim: Claim, moved: bool = False) -> World:
+    """Run a script up to its hand-written gradient; `moved`, with other numbers in the variable.
 
     Raises HandgradError where a name of the claim is not in the script, and `UserCodeError` with what the forward pass
     raises; what other statements raise does not matter.
     """
-    found = derivative(program, claim.output, claim.name)
+    found = derivative(program, claim.output, claim.name, moved)
     until = _until(program, claim)
     forward = _forward(program, claim, found)
     wanted = loaded(ast_of(claim.expression)) - {"torch", "np"}
@@ -82,6 +82,8 @@ def world(program: Program, claim: Claim) -> World:
     namespace = new_namespace(program)
     with running(program):
         for i in range(max(until, max(forward) + 1)):
+            if moved and i == found.start:
+                move(namespace, claim.name)
             if i not in backward:
                 _run_one(program, i, namespace, required=i in forward)
         grad_output = _grad_output(claim, found, namespace)

@@ -73,10 +73,11 @@ class ClassInstance:
             returned = _returned(result, given, list(places), function)
             left = {name: where for name, where in places.items() if name not in returned.values}
             kept = state.gradients(thing, left, before)
-            moved = state.steps({n: p for n, p in left.items() if n not in kept}, old, _rate(thing, function))
+            rate = _rate(thing, function)
+            moved = state.steps({n: p for n, p in left.items() if n not in kept}, old, rate) if rate else {}
             missing = {n: None for n, p in left.items() if isinstance(p[0].value, nn.Parameter) and n not in kept | moved}
             used = any(argument is grad for argument in bound)
-            return Returned({**returned.values, **kept, **moved, **missing}, returned.wrong_count, used)
+            return Returned({**returned.values, **kept, **moved, **missing}, returned.wrong_count, used, frozenset(moved))
 
         def again(_: Any = None) -> Start:
             return self._pass(thing, places, inputs, options, leaves, track)
@@ -95,12 +96,12 @@ def _fresh(template: Any) -> Any:
         return copy.copy(template)
 
 
-def _rate(thing: Any, function: Callable[..., Any]) -> float:
-    """The learning rate of a backward pass that updates its own parameters."""
+def _rate(thing: Any, function: Callable[..., Any]) -> float | None:
+    """The learning rate of a backward pass that updates its own parameters; None where nothing says it."""
     names = {p.name for p in args.parameters(function)}
     if names & set(args.RATES):
         return args.RATE
-    return next((float(getattr(thing, n)) for n in args.RATES if isinstance(getattr(thing, n, None), float)), 1.0)
+    return next((float(getattr(thing, n)) for n in args.RATES if isinstance(getattr(thing, n, None), float)), None)
 
 
 def _kept(thing: Any) -> dict[str, Any]:

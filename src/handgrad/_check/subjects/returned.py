@@ -29,6 +29,7 @@ class Returned:
     values: Mapping[str, Any]
     wrong_count: int | None = None  # how many came back, where it is a wrong number
     used_grad: bool = True  # whether the backward has an argument for grad_output; a loss need not
+    updated: frozenset[str] = frozenset()  # gradients read off an update, whose sign and mean are the update's
 
     def tensors(self) -> dict[str, Tensor | None]:
         """The same as float64 tensors."""

@@ -27,6 +27,7 @@ class Run:
     single: bool  # whether float32 has crept in
     returned_count: int | None = None  # how many gradients came back, where that is a wrong number
     used_grad: bool = True  # whether backward has an argument for grad_output; a loss need not
+    updated: frozenset[str] = frozenset()  # gradients that were read off an update of the parameters
 
     def backward(self, grad_output: Tensor) -> dict[str, Tensor | None]:
         """The gradients by input and parameter, as float64 of whatever shape; None where nothing came back.
@@ -36,7 +37,7 @@ class Run:
         with steady(self.subject.namespace):
             grad = to_library(grad_output, self.subject.library)
             returned = self.start.backward(grad if grad_output.ndim or self.subject.library == "torch" else float(grad))
-        self.returned_count, self.used_grad = returned.wrong_count, returned.used_grad
+        self.returned_count, self.used_grad, self.updated = returned.wrong_count, returned.used_grad, returned.updated
         self.single = self.single or is_single_precision(*returned.values.values())
         return returned.tensors()
 
