@@ -72,7 +72,6 @@ dy = torch.randn(BATCH, 3)
 dW = x.T @ dy
 db = dy
 dx = dy @ W
-print("dW", dW.shape)
 """,
         "y",
         "dy",
@@ -394,7 +393,7 @@ dw = backward(dout, cols, w)
         "dout",
         {"w": "dw"},
         {"w": ("reversed-axes",)},
-        lambda n: (n.w.flatten(1) @ F.unfold(n.x, 3)),
+        lambda n: n.w.flatten(1) @ F.unfold(n.x, 3),
         batch=1,
     ),
     Script(
@@ -423,6 +422,7 @@ for epoch in range(5):
         {"W": (), "b": ("mean-instead-of-sum",)},
         lambda n: ((n.X @ n.W + n.b - n.T) ** 2).sum(),
         batch=4,
+        fixed=False,
     ),
     Script(
         "correct_im2col",
@@ -466,5 +466,313 @@ for i in range(3):
         {"conv.weight": (), "kernel": ()},
         lambda n: F.conv2d(n.x, n["conv.weight"]),
         batch=2,
+    ),
+]
+
+# Scripts of fixed sizes: (name, source, output, grad_output, wrt, the first cause of each wrong gradient).
+MORE: list[tuple[str, str, str, str | None, dict[str, str], dict[str, str]]] = [
+    (
+        "bn_missing_mean",
+        """
+import numpy as np
+x = np.random.randn(7, 4)
+gamma = np.random.rand(4) + 0.5
+beta = np.zeros(4)
+eps = 1e-5
+mu = x.mean(axis=0)
+var = x.var(axis=0)
+std = np.sqrt(var + eps)
+xhat = (x - mu) / std
+out = gamma * xhat + beta
+dout = np.random.randn(7, 4)
+dgamma = (dout * xhat).sum(axis=0)
+dbeta = dout.sum(axis=0)
+dxhat = dout * gamma
+dx = (dxhat - xhat * (dxhat * xhat).mean(axis=0)) / std
+""",
+        "out",
+        "dout",
+        {"x": "dx", "gamma": "dgamma", "beta": "dbeta"},
+        {"x": "missing-mean-term"},
+    ),
+    (
+        "bn_right",
+        """
+import numpy as np
+x = np.random.randn(7, 4)
+gamma = np.random.rand(4) + 0.5
+beta = np.zeros(4)
+mu = x.mean(axis=0)
+xc = x - mu
+var = (xc ** 2).mean(axis=0)
+ivar = 1 / np.sqrt(var + 1e-5)
+xhat = xc * ivar
+out = gamma * xhat + beta
+dout = np.random.randn(7, 4)
+dxhat = dout * gamma
+N = x.shape[0]
+dx = ivar / N * (N * dxhat - dxhat.sum(axis=0) - xhat * (dxhat * xhat).sum(axis=0))
+""",
+        "out",
+        "dout",
+        {"x": "dx"},
+        {},
+    ),
+    (
+        "np_conv_stride_ignored",
+        """
+import numpy as np
+N, C, H, W = 2, 3, 7, 7
+F, K, S = 4, 3, 2
+x = np.random.randn(N, C, H, W)
+w = np.random.randn(F, C, K, K)
+Ho = (H - K) // S + 1
+out = np.zeros((N, F, Ho, Ho))
+for i in range(Ho):
+    for j in range(Ho):
+        patch = x[:, :, i*S:i*S+K, j*S:j*S+K]
+        out[:, :, i, j] = np.tensordot(patch, w, axes=([1, 2, 3], [1, 2, 3]))
+dout = np.random.randn(N, F, Ho, Ho)
+dx = np.zeros_like(x)
+dw = np.zeros_like(w)
+for i in range(Ho):
+    for j in range(Ho):
+        dx[:, :, i:i+K, j:j+K] += np.tensordot(dout[:, :, i, j], w, axes=(1, 0))
+        dw += np.tensordot(dout[:, :, i, j], x[:, :, i*S:i*S+K, j*S:j*S+K], axes=(0, 0))
+""",
+        "out",
+        "dout",
+        {"x": "dx", "w": "dw"},
+        {"x": "stride-ignored"},
+    ),
+    (
+        "bias_total",
+        """
+import torch
+x = torch.randn(6, 4)
+W = torch.randn(4, 3)
+b = torch.randn(3)
+y = x @ W + b
+dy = torch.randn(6, 3)
+db = dy.sum()
+dW = x.T @ dy
+""",
+        "y",
+        "dy",
+        {"b": "db", "W": "dW"},
+        {"b": "wrong-reduction-axes"},
+    ),
+    (
+        "avg_overlap",
+        """
+import torch
+import torch.nn.functional as F
+x = torch.randn(2, 3, 6, 6)
+w = torch.randn(4, 27)
+cols = F.unfold(x, 3)
+y = w @ cols
+dy = torch.randn(2, 4, 16)
+dcols = w.t() @ dy
+ones = F.fold(torch.ones_like(dcols), (6, 6), 3)
+dx = F.fold(dcols, (6, 6), 3) / ones
+""",
+        "y",
+        "dy",
+        {"x": "dx"},
+        {"x": "averaged-overlap"},
+    ),
+    (
+        "sigmoid_z",
+        """
+import numpy as np
+x = np.random.randn(5, 4)
+W1 = np.random.randn(4, 6)
+W2 = np.random.randn(6, 2)
+z1 = x @ W1
+a1 = 1 / (1 + np.exp(-z1))
+y = a1 @ W2
+dy = np.random.randn(5, 2)
+da1 = dy @ W2.T
+dz1 = da1 * z1 * (1 - z1)
+dW1 = x.T @ dz1
+""",
+        "y",
+        "dy",
+        {"W1": "dW1"},
+        {"W1": "derivative-of-activation-wrong"},
+    ),
+    (
+        "dilation",
+        """
+import torch
+import torch.nn.functional as F
+x = torch.randn(2, 3, 9, 9)
+w = torch.randn(4, 3, 3, 3)
+out = F.conv2d(x, w, padding=2, dilation=2)
+dout = torch.randn_like(out)
+dx = F.conv_transpose2d(dout, w, padding=2)
+""",
+        "out",
+        "dout",
+        {"x": "dx"},
+        {"x": "dilation-ignored"},
+    ),
+    (
+        "np_columns",
+        """
+import numpy as np
+def im2col(x, k):
+    n, c, h, w = x.shape
+    cols = np.zeros((n, c, k, k, h - k + 1, w - k + 1))
+    for i in range(k):
+        for j in range(k):
+            cols[:, :, i, j] = x[:, :, i:i + h - k + 1, j:j + w - k + 1]
+    return cols.reshape(n, c * k * k, -1)
+x = np.random.randn(3, 2, 6, 5)
+w = np.random.randn(4, 2, 3, 3)
+cols = im2col(x, 3)
+out = w.reshape(4, -1) @ cols
+dout = np.random.randn(*out.shape)
+dw = np.einsum('nol,nkl->ok', dout, cols).reshape(w.shape)
+dx = w.reshape(4, -1).T @ dout
+""",
+        "out",
+        "dout",
+        {"w": "dw", "x": "dx"},
+        {"x": "column-form"},
+    ),
+    (
+        "regular",
+        """
+import torch
+x = torch.randn(8, 4)
+w = torch.randn(4, 3)
+y = x @ w
+g = torch.randn(8, 3)
+dw = x.T @ g + 0.01 * w
+""",
+        "y",
+        "g",
+        {"w": "dw"},
+        {"w": "regularizer-included"},
+    ),
+    (
+        "grads_dict",
+        """
+import numpy as np
+params = {"W": np.random.randn(4, 3), "b": np.zeros(3)}
+x = np.random.randn(6, 4)
+y = x @ params["W"] + params["b"]
+dy = np.random.randn(6, 3)
+grads = {}
+grads["W"] = x.T @ dy
+grads["b"] = dy.mean(0)
+""",
+        "y",
+        "dy",
+        {'params["W"]': 'grads["W"]', 'params["b"]': 'grads["b"]'},
+        {'params["b"]': "mean-instead-of-sum"},
+    ),
+    (
+        "einsum_batch",
+        """
+import torch
+x = torch.randn(4, 3, 5)
+w = torch.randn(3, 2)
+y = torch.einsum('bij,ik->bkj', x, w)
+dy = torch.randn(4, 2, 5)
+dw = torch.einsum('bij,bkj->bik', x, dy)
+""",
+        "y",
+        "dy",
+        {"w": "dw"},
+        {"w": "missing-batch-sum"},
+    ),
+    (
+        "ones",
+        """
+import torch
+x = torch.randn(5, 3)
+w = torch.randn(3, 4)
+y = torch.sigmoid(x @ w)
+gy = torch.randn(5, 4)
+gx = (y * (1 - y)) @ w.T
+gw = x.T @ (gy * y * (1 - y))
+""",
+        "y",
+        "gy",
+        {"x": "gx", "w": "gw"},
+        {"x": "grad-output-ignored"},
+    ),
+    (
+        "attn_diag",
+        """
+import torch
+Q = torch.randn(2, 4, 8)
+K = torch.randn(2, 5, 8)
+V = torch.randn(2, 5, 6)
+S = Q @ K.transpose(1, 2) / 8 ** 0.5
+A = torch.softmax(S, dim=-1)
+O = A @ V
+dO = torch.randn(2, 4, 6)
+dA = dO @ V.transpose(1, 2)
+dS = A * (1 - A) * dA
+dQ = dS @ K / 8 ** 0.5
+""",
+        "O",
+        "dO",
+        {"Q": "dQ"},
+        {"Q": "softmax-diagonal-only"},
+    ),
+    (
+        "batch1",
+        """
+import torch
+x = torch.randn(1, 4)
+w = torch.randn(4, 3)
+b = torch.randn(3)
+y = x @ w + b
+g = torch.randn(1, 3)
+dw = x.T @ g
+db = g.squeeze(0)
+dx = g @ w.T
+""",
+        "y",
+        "g",
+        {"w": "dw", "b": "db", "x": "dx"},
+        {},
+    ),
+    (
+        "rank",
+        """
+import torch
+x = torch.randn(5, 4)
+w = torch.randn(4, 3)
+b = torch.randn(3)
+y = x @ w + b
+g = torch.randn(5, 3)
+db = g.sum(0, keepdim=True)
+""",
+        "y",
+        "g",
+        {"b": "db"},
+        {"b": "wrong-rank"},
+    ),
+    (
+        "backward_grad",
+        """
+import torch
+x = torch.randn(5, 4, requires_grad=True)
+w = torch.randn(4, 3, requires_grad=True)
+y = torch.relu(x @ w)
+g = torch.ones_like(y)
+y.backward(g)
+my_dw = x.T @ (g * (y > 0))
+assert torch.allclose(my_dw, w.grad)
+""",
+        "y",
+        "g",
+        {"w": "my_dw", "x": "x.grad"},
+        {},
     ),
 ]

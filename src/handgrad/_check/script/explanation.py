@@ -114,16 +114,15 @@ def _finding(slip: _Slip, posted: World, fix: str | None, sizes: Sizes) -> Findi
     evidence: dict[str, object] = {} if slip.factor is None else {"factor": slip.factor}
     message = slip.message
     if slip.latent:
-        when = sizes_that_show(slip.repair, posted, sizes)
+        when = sizes_that_show(posted, sizes)
         evidence |= {"latent": True, "shows": when}
         message = f"{message} (your sizes hide it: it shows {when})"
     assert slip.cause is not None
     return Finding(slip.cause, message, Location(posted.program.path, slip.line, slip.column), fix, evidence)
 
 
-def sizes_that_show(repair: Repair, posted: World, sizes: Sizes) -> str:
+def sizes_that_show(posted: World, sizes: Sizes) -> str:
     """The size that brings a hidden slip to light: "when the batch is larger than 1"."""
-    del repair
     for group in sizes.groups:
         there = world_at(sizes, group, posted.claim)
         if there is not None and len(there.grad_output) != len(posted.grad_output):

@@ -43,14 +43,11 @@ def _judge(program: Program, recorder: Recorder, claim: Claim, sizes: Sizes) -> 
     user, truth = gradient(value), posted.target.truth
     if not bool(torch.isfinite(truth).all()):
         return Gradient(claim.name, "inconclusive", None, tuple(truth.shape), None, note="the truth is not finite")
-    right = user is not None and same(user, truth, TOLERANCE)
+    if user is not None and same(user, truth, TOLERANCE):
+        return _right(posted, recorder, sizes, relative_error(user, truth))
     seconds = second_worlds(sizes, posted)
-    if right and user is not None and (not seconds or any(_is_right(there) is not False for there in seconds)):
-        return Gradient(claim.name, "correct", tuple(truth.shape), tuple(truth.shape), relative_error(user, truth))
     edits = edits_of(posted.backward, scope_of(posted, recorder), RULES)
     repair = repairs(posted, seconds, edits, range(2))
-    if right:
-        return _hidden(posted, seconds, repair, sizes)
     findings = findings_of(repair, posted, seconds, sizes) if repair else ()
     if not findings:
         repair, findings = _deeper(posted, seconds, edits, repair, sizes, user)
@@ -102,11 +99,19 @@ def _is_right(there: World) -> bool | None:
     return None if user is None else same(user, there.target.truth, TOLERANCE)
 
 
-def _hidden(posted: World, seconds: Sequence[World], repair: Repair | None, sizes: Sizes) -> Gradient:
-    """Right at the posted sizes and wrong at others: a slip that is only hidden, if it is one that sizes can hide."""
+def _right(posted: World, recorder: Recorder, sizes: Sizes, error: float) -> Gradient:
+    """Right at the posted sizes; a note says if a batch of 1 hides a slip that a larger one would show."""
     shape, name = tuple(posted.target.truth.shape), posted.claim.name
+    right = Gradient(name, "correct", shape, shape, error)
+    if posted.grad_output.dim() == 0 or len(posted.grad_output) > 1:
+        return right
+    seconds = second_worlds(sizes, posted)
+    outcomes = [_is_right(there) for there in seconds]
+    if True in outcomes or False not in outcomes:
+        return right
+    repair = repairs(posted, seconds, edits_of(posted.backward, scope_of(posted, recorder), RULES), range(2))
     findings = findings_of(repair, posted, seconds, sizes) if repair else ()
     if repair is None or not findings or any(finding.cause not in _STRUCTURAL for finding in findings):
-        return Gradient(name, "correct", shape, shape, 0.0)
-    note = f"right for your sizes, wrong {sizes_that_show(repair, posted, sizes)}"
-    return Gradient(name, "wrong", shape, shape, 0.0, findings, fixed_lines(repair, posted, seconds), note)
+        return right
+    note = f"right for your sizes, wrong {sizes_that_show(posted, sizes)}: {findings[0].cause}"
+    return replace(right, note=note, fix=fixed_lines(repair, posted, seconds))
