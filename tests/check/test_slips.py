@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from handgrad._check.diagnose import diagnose
 from making import case, cases_of
 from torch import Tensor
 from torch.nn import functional as F
+
+from handgrad._check.diagnose import diagnose
 
 KNOWN = pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
 
@@ -51,7 +52,9 @@ LINEAR_WEIGHT: list[tuple[str, str, Callable[..., Any]]] = [
 
 
 @KNOWN
-@pytest.mark.parametrize(("cause", "wrong"), [(c, w) for c, _, w in LINEAR_WEIGHT], ids=[f"{c} {i}" for c, i, _ in LINEAR_WEIGHT])
+@pytest.mark.parametrize(
+    ("cause", "wrong"), [(c, w) for c, _, w in LINEAR_WEIGHT], ids=[f"{c} {i}" for c, i, _ in LINEAR_WEIGHT]
+)
 def test_a_slip_in_a_weight_gradient_is_named(cause, wrong, known):
     assert causes("linear", "weight", wrong, known) == [cause]
 
@@ -101,23 +104,28 @@ def product_cases(wrong: Callable[..., Any], *sizes: int) -> list[Any]:
         return a @ b
 
     return [
-        case(forward, {"a": torch.randn(n, n, dtype=torch.float64), "b": torch.randn(n, n, dtype=torch.float64)}, "a", wrong)
+        case(
+            forward,
+            {"a": torch.randn(n, n, dtype=torch.float64), "b": torch.randn(n, n, dtype=torch.float64)},
+            "a",
+            wrong,
+        )
         for n in sizes
     ]
 
 
-@pytest.mark.parametrize(
-    ("cause", "wrong"),
-    [
-        ("wrong-operand-order", lambda g, a, b: b.T @ g),
-        ("wrong-operand-order", lambda g, a, b: b @ g),
-        ("transposed", lambda g, a, b: g @ b),
-        ("transposed", lambda g, a, b: b @ g.T),
-        ("output-instead-of-grad-output", lambda g, a, b: a @ b @ b.T),
-        ("input-instead-of-grad-output", lambda g, a, b: a @ b.T),
-        ("wrong-return-order", lambda g, a, b: a.T @ g),
-    ],
-)
+PRODUCTS = [
+    ("wrong-operand-order", lambda g, a, b: b.T @ g),
+    ("wrong-operand-order", lambda g, a, b: b @ g),
+    ("transposed", lambda g, a, b: g @ b),
+    ("transposed", lambda g, a, b: b @ g.T),
+    ("output-instead-of-grad-output", lambda g, a, b: a @ b @ b.T),
+    ("input-instead-of-grad-output", lambda g, a, b: a @ b.T),
+    ("wrong-return-order", lambda g, a, b: a.T @ g),
+]
+
+
+@pytest.mark.parametrize(("cause", "wrong"), PRODUCTS)
 def test_factors_of_a_square_product(cause, wrong):
     assert [f.cause for f in diagnose(product_cases(wrong, 4, 5), "a")] == [cause]
 
@@ -186,7 +194,11 @@ def soft(x: Tensor) -> Tensor:
 
 SOFTMAX = [
     ("softmax", "softmax-diagonal-only", lambda g, input, dim: g * soft(input) * (1 - soft(input))),
-    ("softmax", "wrong-reduction-axes", lambda g, input, dim: soft(input) * (g - (g * soft(input)).sum(0, keepdim=True))),
+    (
+        "softmax",
+        "wrong-reduction-axes",
+        lambda g, input, dim: soft(input) * (g - (g * soft(input)).sum(0, keepdim=True)),
+    ),
     ("softmax", "wrong-reduction-axes", lambda g, input, dim: soft(input) * (g - (g * soft(input)).sum())),
     ("log_softmax", "softmax-diagonal-only", lambda g, input, dim: g * (1 - soft(input))),
     ("log_softmax", "wrong-reduction-axes", lambda g, input, dim: g - soft(input) * g.sum(0, keepdim=True)),
@@ -221,7 +233,8 @@ def test_a_sum_over_samples_that_was_averaged_is_a_mean():
         return (x**2).sum()
 
     cases = [
-        case(forward, {"x": torch.randn(n, 3, dtype=torch.float64)}, "x", lambda g, x: 2 * g * x / len(x)) for n in (4, 5)
+        case(forward, {"x": torch.randn(n, 3, dtype=torch.float64)}, "x", lambda g, x: 2 * g * x / len(x))
+        for n in (4, 5)
     ]
     assert [f.cause for f in diagnose(cases, "x")] == ["mean-instead-of-sum"]
 
@@ -244,7 +257,11 @@ BATCH_NORM = [
     ("input", ["missing-mean-term"], lambda g, **o: batch_dx(g, **o, mean=False)),
     ("input", ["missing-variance-term"], lambda g, **o: batch_dx(g, **o, variance=False)),
     ("input", ["gamma-missing"], lambda g, **o: batch_dx(g, **o, gamma=False)),
-    ("input", ["missing-mean-term", "missing-variance-term"], lambda g, **o: batch_dx(g, **o, mean=False, variance=False)),
+    (
+        "input",
+        ["missing-mean-term", "missing-variance-term"],
+        lambda g, **o: batch_dx(g, **o, mean=False, variance=False),
+    ),
     ("input", ["wrong-reduction-axes"], lambda g, **o: batch_dx(g, **o, over=(1,))),
     ("weight", ["wrong-reduction-axes"], lambda g, input, **_: (g * hatted(input, (0, *range(2, g.dim())))[0]).sum()),
     ("weight", ["mean-instead-of-sum"], lambda g, input, **_: dgamma(g, input) / (g.numel() / g.shape[1])),
@@ -345,3 +362,42 @@ def test_ties_of_a_maximum():
     assert causes("amax", "input", every, True) == ["ties-counted-twice"]
     for right in (shared, first):
         assert not diagnose(cases_of("amax", "input", right), "input")
+
+
+def composed_dx(g, input, weight, bias, slope):
+    return (g * slope(input @ weight.T + bias, input, weight)) @ weight
+
+
+COMPOSED = [
+    ("linear+relu", "mask-missing", lambda z, x, w: 1),
+    ("linear+relu", "mask-from-wrong-tensor", lambda z, x, w: (x @ w.T > 0).double()),
+    ("linear+relu", "mask-from-wrong-tensor", lambda z, x, w: (z < 0).double()),
+    ("linear+sigmoid", "derivative-of-activation-wrong", lambda z, x, w: 1),
+    ("linear+sigmoid", "derivative-of-activation-wrong", lambda z, x, w: z * (1 - z)),
+    ("linear+tanh", "derivative-of-activation-wrong", lambda z, x, w: 1 - z.tanh()),
+    ("linear+tanh", "mean-instead-of-sum", lambda z, x, w: (1 - z.tanh() ** 2) / len(x)),
+]
+
+
+@pytest.mark.parametrize(("name", "cause", "slope"), COMPOSED)
+def test_a_slip_in_an_activation_inside_a_layer_is_named(name, cause, slope):
+    def dx(g, **operands):
+        return composed_dx(g, **operands, slope=slope)
+
+    def dw(g, input, weight, bias):
+        return (g * slope(input @ weight.T + bias, input, weight)).T @ input
+
+    assert causes(name, "input", dx, True) == [cause]
+    assert causes(name, "weight", dw, True) == [cause]
+
+
+def test_a_mask_missing_inside_a_two_layer_network_is_named():
+    def dw1(g, input, weight1, bias1, weight2, bias2):
+        return (g @ weight2).T @ input
+
+    def from_gradient(g, input, weight1, bias1, weight2, bias2):
+        dz = g @ weight2
+        return (dz * (dz > 0)).T @ input
+
+    assert causes("linear+relu+linear", "weight1", dw1, True) == ["mask-missing"]
+    assert causes("linear+relu+linear", "weight1", from_gradient, True) == ["mask-from-gradient"]

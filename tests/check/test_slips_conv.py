@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from handgrad._check.diagnose import diagnose
 from making import cases_of
 from torch import Tensor
 from torch.nn import functional as F
+
+from handgrad._check.diagnose import diagnose
 
 Options = dict[str, Any]
 
@@ -153,7 +154,9 @@ def dx_without_dilation_in_place(g, x, w, o):
 
 
 def dx_kernel_mirrored(g, x, w, o):
-    return loop(g, x, w.mT if w.shape[2] == w.shape[3] else w.reshape(*w.shape[:2], w.shape[3], w.shape[2]).mT, o, add=True)
+    return loop(
+        g, x, w.mT if w.shape[2] == w.shape[3] else w.reshape(*w.shape[:2], w.shape[3], w.shape[2]).mT, o, add=True
+    )
 
 
 def dx_channels_reshaped(g, x, w, o):
@@ -177,7 +180,9 @@ def dw_without_dilation(g, x, w, o):
 
 def dw_exchanged(g, x, w, o):
     stride, _, dilation = numbers(o)
-    need = [(k - 1) * s + (n - 1) * d + 1 for k, s, n, d in zip(w.shape[2:], stride, g.shape[2:], dilation, strict=True)]
+    need = [
+        (k - 1) * s + (n - 1) * d + 1 for k, s, n, d in zip(w.shape[2:], stride, g.shape[2:], dilation, strict=True)
+    ]
     image = padded(x, o)
     image = F.pad(image, (0, max(0, need[1] - image.shape[3]), 0, max(0, need[0] - image.shape[2])))
     return gather(g, image, w, {"stride": dilation, "dilation": stride})
@@ -354,7 +359,9 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "causes"), PAIRS, ids=lambda value: "+".join(sorted(value)) if isinstance(value, set) else "")
+@pytest.mark.parametrize(
+    ("wrong", "causes"), PAIRS, ids=lambda value: "+".join(sorted(value)) if isinstance(value, set) else ""
+)
 def test_two_slips_in_one_gradient_are_both_named(wrong, causes):
     def dw(g, x, w, o):
         return wrong(g, x, w, o)

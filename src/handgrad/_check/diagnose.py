@@ -56,6 +56,8 @@ def _nothing_to_search(wrong: list[Draw]) -> tuple[Finding, ...]:
 
 def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Finding, ...]:
     right = [draw for draw in (Draw(case, name) for case in all_cases) if not draw.wrong]
+    if not any(draw.user.any() for draw in wrong):
+        return ()  # zero in every draw: many slips make that somewhere, and it proves none
     wrong = sorted(wrong, key=lambda draw: draw.truth.numel() + draw.g.numel())
     singles = ranked(wrong[0], 1)
     path = _first_holding(singles, wrong, right) or _first_holding(_pairs(wrong, singles), wrong, right)

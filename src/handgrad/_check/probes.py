@@ -31,7 +31,13 @@ def linearity(case: Case, name: str) -> Finding | None:
     """Whether the user's gradient is linear in grad_output, of those that depend on it at all."""
     user = case.user.get(name)
     doubled = case.rerun(2 * case.grad_output).get(name) if case.rerun and user is not None else None
-    if user is None or doubled is None or doubled.shape != user.shape or same(doubled, user, case.tolerance):
+    if (
+        user is None
+        or not torch.isfinite(user).all()
+        or doubled is None
+        or doubled.shape != user.shape
+        or same(doubled, user, case.tolerance)
+    ):
         return None
     negated = case.rerun(-case.grad_output).get(name) if case.rerun else None
     if not same(doubled, 2 * user, case.tolerance):

@@ -102,11 +102,13 @@ def recognise(inputs: Mapping[str, Tensor], output: Tensor) -> tuple[Operation, 
     """The operation, and its options, that gives this output of these inputs; None where none does."""
     from . import get, names
 
-    for name in names():
-        operation = get(name)
-        found = next(fitting(operation, inputs, output, operation.guesses), None)
-        if found is not None:
-            return found.operation, found.options
+    # in PyTorch's layout first: a batch of signals can also be read as one image
+    for plain in (True, False):
+        for name in names():
+            operation = get(name)
+            found = next(fitting(operation, inputs, output, operation.guesses, plain=plain), None)
+            if found is not None:
+                return found.operation, found.options
     return None
 
 
@@ -115,12 +117,16 @@ def fitting(
     inputs: Mapping[str, Tensor],
     output: Tensor,
     options: Callable[[Mapping[str, Tensor], Tensor], Iterable[Options]],
+    *,
+    plain: bool = False,
 ) -> Iterator[Bound]:
-    """Every reading of the inputs as operands that gives the output."""
+    """Every reading of the inputs as operands that gives the output; `plain` ones only in PyTorch's layout."""
     single = torch.equal(output.float().to(output.dtype), output) and bool((output % 1 != 0).any())
     tolerance = 1e-5 if single else 1e-10  # of float32 code, or of float64
     for roles in _assignments(operation, inputs):
         for world in worlds({role: inputs[name] for role, name in roles.items()}, output, operation.spatial):
+            if plain and not world.is_plain:
+                continue
             tensors = {role: world.roles[role](inputs[name]) for role, name in roles.items()}
             for guess in options(tensors, world.output(output)):
                 y = _forward(operation, tensors, guess)

@@ -32,6 +32,11 @@ class World:
     roles: Mapping[str, Layout]
     output: Layout
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether every operand is as PyTorch has it."""
+        return all(layout is SAME for layout in self.roles.values())
+
 
 SAME = Layout("as it is", lambda t: t, lambda t: t)
 _TURNED = Layout("(I, O)", lambda t: t.mT, lambda t: t.mT if t.dim() == 2 else t)

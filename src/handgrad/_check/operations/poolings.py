@@ -174,7 +174,7 @@ def _guesses(dims: int, roles: Roles, output: Tensor) -> Iterator[Options]:
     axes = [
         [
             (kernel, stride, padding)
-            for kernel, stride, padding in product(range(2, min(size, 5) + 1), range(1, 5), range(2))
+            for kernel, stride, padding in product(range(2, min(size, 5) + 1), range(1, 5), range(3))
             if padding <= kernel // 2 and (size + 2 * padding - kernel) // stride + 1 == out
         ]
         for size, out in zip(x.shape[2:], output.shape[2:], strict=True)

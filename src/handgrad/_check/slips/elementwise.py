@@ -102,9 +102,8 @@ def _masked_by_another(this: Activation) -> Backwards:
     """g · m where m is made from whatever has the shape of the output, or is the mask upside down."""
     inverted = (this.derivative == 0).to(this.x.dtype)
     fix = "make the mask from what the activation was applied to"
-    if inverted.any():
-        message = "the mask is upside down: it keeps what the activation dropped"
-        yield (Slip("mask-from-wrong-tensor", "inverted", message, fix),), partial(torch.mul, inverted)
+    message = "the mask is upside down: it keeps what the activation dropped"
+    yield (Slip("mask-from-wrong-tensor", "inverted", message, fix),), partial(torch.mul, inverted)
     for label, tensor in this.others.items():
         for sign, mask in ((">", tensor > 0), ("≥", tensor >= 0), ("<", tensor < 0), ("≠", tensor != 0)):
             slip = Slip("mask-from-wrong-tensor", (label, sign), f"the mask is ({label} {sign} 0)", fix)

@@ -59,8 +59,8 @@ def _uncropped(starts: tuple[int, ...], more: list[int], dims: int) -> Slip:
 def _shifts(draw: Draw) -> Results:
     """Another part of the padded gradient: right where the two parts overlap, moved by a step or more."""
     user, truth = draw.user, draw.truth
-    if user.shape != truth.shape or user.dim() < 3:
-        return
+    if user.shape != truth.shape or user.dim() < 3 or draw.name != next(iter(draw.inputs)):
+        return  # only an image has padding
     spatial = range(2, user.dim())
     for steps in product(
         *(range(-min(3, user.shape[axis] // 2), min(3, user.shape[axis] // 2) + 1) for axis in spatial)
