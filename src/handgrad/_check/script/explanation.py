@@ -134,7 +134,7 @@ def sizes_that_show(posted: World, sizes: Sizes) -> str:
 
 def fixed_lines(repair: Repair | None, posted: World, seconds: Sequence[World]) -> str | None:
     """The lines to paste: the claim's own, edited, or the shortest right expression, whichever is shorter."""
-    found = [line for line in (_edited_lines(repair, posted, seconds), _searched_line(posted, seconds)) if line]
+    found = [line for line in (_edited_lines(repair, posted, seconds), searched_line(posted, seconds)) if line]
     return min(found, key=lambda text: (text.count("\n"), len(text)), default=None)
 
 
@@ -173,7 +173,8 @@ def _changed(old: ast.stmt, new: ast.stmt) -> list[str]:
     return [ast.unparse(node) for node in simple if ast.unparse(node) not in {*before, "pass"}]
 
 
-def _searched_line(posted: World, seconds: Sequence[World]) -> str | None:
+def searched_line(posted: World, seconds: Sequence[World]) -> str | None:
+    """The shortest contraction of tensors in scope that is right, as an assignment to the claim."""
     if not posted.claim.expression.isidentifier():
         return None
     for there in seconds:

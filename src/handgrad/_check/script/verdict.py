@@ -12,10 +12,10 @@ from ..case import relative_error, same
 from ..report import Finding, Gradient
 from ..subjects.calling import gradient
 from .chain import chain_variable, sentence
-from .closers import TOLERANCE
+from .closers import TOLERANCE, closers
 from .diagnosis import diagnosed
 from .edits import Edit, edits_of
-from .explanation import findings_of, fixed_lines, location, sizes_that_show
+from .explanation import findings_of, fixed_lines, location, searched_line, sizes_that_show
 from .program import Program, running
 from .repair import Repair, attempt, repairs
 from .rules import RULES
@@ -26,8 +26,7 @@ from .trace import Recorder
 from .world import Claim, World, world
 
 _BLOWN_UP = 1000  # times as many numbers as needed come of several slips in a product
-_STRUCTURAL = ("missing-batch-sum", "reversed-axes", "wrong-operand-order", "output-instead-of-grad-output",
-               "input-instead-of-grad-output", "wrong-rank", "one-sample-only")  # fmt: skip
+_HIDDEN = ("missing-batch-sum", "wrong-rank")
 
 
 def judge(program: Program, recorder: Recorder, claims: Sequence[Claim]) -> tuple[Gradient, ...]:
@@ -44,7 +43,7 @@ def _judge(program: Program, recorder: Recorder, claim: Claim, sizes: Sizes) -> 
     if not bool(torch.isfinite(truth).all()):
         return Gradient(claim.name, "inconclusive", None, tuple(truth.shape), None, note="the truth is not finite")
     if user is not None and same(user, truth, TOLERANCE):
-        return _right(posted, recorder, sizes, relative_error(user, truth))
+        return _right(posted, sizes, relative_error(user, truth))
     seconds = second_worlds(sizes, posted)
     edits = edits_of(posted.backward, scope_of(posted, recorder), RULES)
     repair = repairs(posted, seconds, edits, range(2))
@@ -91,27 +90,25 @@ def _deeper(
     return deeper, named or found or (Finding("unexplained", "it raises, and no edit of it repairs it", place),)
 
 
-def _is_right(there: World) -> bool | None:
-    """Whether the claim is right at other sizes; None where it does not run there, which proves nothing."""
-    with running(there.program):
-        value = attempt(there, ())
-    user = gradient(value)
-    return None if user is None else same(user, there.target.truth, TOLERANCE)
-
-
-def _right(posted: World, recorder: Recorder, sizes: Sizes, error: float) -> Gradient:
+def _right(posted: World, sizes: Sizes, error: float) -> Gradient:
     """Right at the posted sizes; a note says if a batch of 1 hides a slip that a larger one would show."""
     shape, name = tuple(posted.target.truth.shape), posted.claim.name
     right = Gradient(name, "correct", shape, shape, error)
     if posted.grad_output.dim() == 0 or len(posted.grad_output) > 1:
         return right
     seconds = second_worlds(sizes, posted)
-    outcomes = [_is_right(there) for there in seconds]
-    if True in outcomes or False not in outcomes:
+    causes = [cause for there in seconds for cause in _shown_at(there)]
+    if not causes or "" in causes:
         return right
-    repair = repairs(posted, seconds, edits_of(posted.backward, scope_of(posted, recorder), RULES), range(2))
-    findings = findings_of(repair, posted, seconds, sizes) if repair else ()
-    if repair is None or not findings or any(finding.cause not in _STRUCTURAL for finding in findings):
-        return right
-    note = f"right for your sizes, wrong {sizes_that_show(posted, sizes)}: {findings[0].cause}"
-    return replace(right, note=note, fix=fixed_lines(repair, posted, seconds))
+    note = f"right for your sizes, wrong {sizes_that_show(posted, sizes)}: {causes[0]}"
+    return replace(right, note=note, fix=searched_line(posted, seconds))
+
+
+def _shown_at(there: World) -> list[str]:
+    """The slip that other sizes show, if it is one that sizes can hide; "" where the claim is right there, too."""
+    with running(there.program):
+        value = attempt(there, ())
+        found = next(closers(value, there.target, there.namespace), None) if value is not None else None
+    if found is None:
+        return []
+    return [found.causes[0] if found.causes else ""] if set(found.causes) <= set(_HIDDEN) else []
