@@ -46,19 +46,17 @@ def make(subject: Subject, draw: Draw, bound: Bound | None = None, *, tied: bool
         grad_output = torch.ones_like(output)
     exact = bound is not None and (run.single or is_exact(bound, output))
     known = product(bound) if bound is not None and exact else None
-    if tied and known is not None:
-        found = truth.Truth(known, "operation", 1e-8)
-    else:
-        found = truth.find(subject, draw, grad_output, known)
+    found = _truth(subject, draw, grad_output, known, run, user, tied=tied)
+    factors = _factors(run, user, found.vjp(grad_output))
     case = Case(
         inputs=draw.inputs,
         output=output,
         grad_output=grad_output,
-        user={**user, **_of_updates(run, user, found.vjp(grad_output), output)},
+        user=_times(user, factors),
         vjp=found.vjp,
         operation=bound.operation if bound else None,
         options=bound.options if bound else {},
-        rerun=lambda grad: subject.run(draw.inputs, draw.options).backward(grad),
+        rerun=lambda grad: _times(subject.run(draw.inputs, draw.options).backward(grad), factors),
         saved=run.saved,
         tolerance=max(found.tolerance, 1e-4 if run.single else 0.0),
         returned_count=run.returned_count,
@@ -70,16 +68,32 @@ def make(subject: Subject, draw: Draw, bound: Bound | None = None, *, tied: bool
     return Judged(case, draw, found.source, found.cut, found.partial(grad_output) if found.partial else None, tied)
 
 
-def _of_updates(run: Run, user: Mapping[str, Tensor | None], right: Mapping[str, Tensor], output: Tensor) -> dict[str, Tensor]:
-    """Gradients that were read off an update, as they were before it took a mean or, handed y − ŷ, added them."""
-    batch = output.shape[0] if output.ndim else 1
-    found = {}
+def _truth(
+    subject: Subject, draw: Draw, grad: Tensor, known: Vjp | None, run: Run, user: Mapping[str, Tensor | None], *, tied: bool
+) -> truth.Truth:
+    if tied and known is not None:
+        return truth.Truth(known, "operation", 1e-8)
+    try:
+        return truth.find(subject, draw, grad, known)
+    except truth.TooSlow:
+        found = truth.by_directions(subject, draw, grad, user, run.single)
+        if found is None:
+            raise
+        return found
+
+
+def _factors(run: Run, user: Mapping[str, Tensor | None], right: Mapping[str, Tensor]) -> dict[str, int]:
+    """What a gradient that was read off an update must be multiplied by: an update may take a mean or, handed y − ŷ, add."""
+    factors = {}
     for name in run.updated:
         value = user[name]
-        factors = [c for c in (1, -1, batch, -batch) if value is not None and same(c * value, right[name], 1e-7)]
-        if factors and value is not None:
-            found[name] = factors[0] * value
-    return found
+        for size in (1, *run.output.shape) if value is not None else ():
+            factors |= {name: c for c in (size, -size) if name not in factors and same(c * value, right[name], 1e-7)}
+    return factors
+
+
+def _times(gradients: Mapping[str, Tensor | None], factors: Mapping[str, int]) -> dict[str, Tensor | None]:
+    return {name: value if value is None else factors.get(name, 1) * value for name, value in gradients.items()}
 
 
 def random_grad(output: Tensor) -> Tensor:
@@ -93,7 +107,7 @@ def _elsewhere(subject: Subject, draw: Draw, bound: Bound | None, found: truth.T
     """The truth at other inputs; None where only differences know it, which takes too long to be asked often."""
     if found.source == "operation" and bound is not None:
         return lambda inputs: product(replace(bound, inputs=inputs))
-    if found.source == "differences":
+    if found.source in ("differences", "directions"):
         return None
 
     def linearize(inputs: Mapping[str, Tensor]) -> Vjp:

@@ -91,7 +91,7 @@ def _again(case: Case, subject: Subject) -> Iterator[About]:
     _, start = _start(case, subject)
     first = _gradients(start, case, subject)
     with steady(subject.namespace), torch.no_grad():
-        second = start.again(None) if start.again else _start(case, subject)[1]
+        second = start.again() if start.again else _start(case, subject)[1]
     repeated = _gradients(second, case, subject)
     for name, before in first.items():
         after = repeated.get(name)

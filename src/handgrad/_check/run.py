@@ -239,6 +239,8 @@ def _notes(subject: Subject, made: Plan, judged: Sequence[Judged], problems: Seq
     yield f"{subject.library} code, {len(judged)} draws: " + ", ".join(dict.fromkeys(one.draw.label for one in judged))
     if any(one.source == "differences" for one in judged):
         yield "the truth is central differences of the forward pass"
+    if any(one.source == "directions" for one in judged):
+        yield "the forward is slow, so that its gradient was compared along three random directions only"
     for label, problem in problems:
         yield f"left out {label}: {problem or type(problem).__name__}"
     for label, refused in made.refused:

@@ -20,7 +20,7 @@ from .case import Vjp
 from .inputs import Draw
 from .subjects import Subject, UserCodeError
 
-Source = Literal["autograd", "differences", "operation"]
+Source = Literal["autograd", "differences", "operation", "directions"]
 SECONDS = 4.0  # what the differences of one draw may take
 
 
@@ -90,12 +90,12 @@ def slope(subject: Subject, draw: Draw, name: str, direction: Tensor, grad: Tens
     return (middle - left) / step, (right - middle) / step
 
 
-def confirmed(subject: Subject, draw: Draw, truth: Truth, name: str, grad: Tensor, single: bool) -> bool:
+def confirmed(subject: Subject, draw: Draw, truth: Truth, name: str, grad: Tensor, single: bool, seed: int = 0) -> bool:
     """Whether one central difference along a random direction agrees with the truth for one input.
 
     Smaller steps are tried until it does: a large one may cross a kink. Raises `NotDifferentiable` at a kink.
     """
-    generator = torch.Generator().manual_seed(len(name))
+    generator = torch.Generator().manual_seed(len(name) + 100 * seed)
     direction = torch.randn(draw.inputs[name].shape, generator=generator, dtype=torch.float64)
     products = truth.vjp(grad)[name] * direction
     expected = float(products.sum())
@@ -139,6 +139,20 @@ def by_differences(subject: Subject, draw: Draw, single: bool = False) -> Truth:
         return zero | {name: (rows @ flat).reshape(draw.inputs[name].shape) for name, rows in jacobians.items()}
 
     return Truth(vjp, "differences", 1e-3 if single else 2e-6)
+
+
+def by_directions(subject: Subject, draw: Draw, grad: Tensor, user: Mapping[str, Tensor | None], single: bool) -> Truth | None:
+    """The user's own gradient, if differences along three random directions confirm all of it; None otherwise.
+
+    For a forward whose Jacobian would take too long: it can tell that a gradient is right, not why one is wrong.
+    """
+    names = differentiable(draw)
+    given = {name: value for name in names if (value := user.get(name)) is not None}
+    if any(name not in given or given[name].shape != draw.inputs[name].shape for name in names):
+        return None
+    truth = Truth(lambda _: given, "directions", 1e-3 if single else 2e-6)
+    right = all(confirmed(subject, draw, truth, name, grad, single, seed) for name in names for seed in (1, 2, 3))
+    return truth if right else None
 
 
 def is_affine(subject: Subject, draw: Draw, name: str, middle: Tensor, single: bool) -> bool:

@@ -56,6 +56,9 @@ class AutogradFunction:
         """None: a Function has no state."""
         return {}
 
+    def ignore(self, name: str) -> None:
+        """Nothing to ignore."""
+
     def start(self, inputs: Mapping[str, Any], options: Mapping[str, Any], *, library: Library, track: bool) -> Start:
         """One forward pass; every floating point input counts as needing its gradient."""
         del library

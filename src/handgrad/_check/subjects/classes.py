@@ -30,23 +30,34 @@ class ClassInstance:
         names = [p.name for p in args.parameters(forward)]
         self.inputs = tuple(names)
         self.accepts = args.accepted(names, ())
+        self.ignored: set[str] = set()  # arrays that the forward does not depend on: momenta, running statistics
 
     def parameters(self) -> Mapping[str, Tensor]:
         """The parameters with the values that the constructor gave them."""
-        values = {name: from_library(places[0].value) for name, places in state.parameters(self.template).items()}
+        values = {name: from_library(places[0].value) for name, places in self._places(self.template).items()}
         return {name: value for name, value in values.items() if value is not None}
+
+    def ignore(self, name: str) -> None:
+        """Take an array for no parameter after all."""
+        self.ignored.add(name)
+
+    def _places(self, thing: Any) -> dict[str, list[state.Place]]:
+        return {name: places for name, places in state.parameters(thing).items() if name not in self.ignored}
 
     def start(self, inputs: Mapping[str, Any], options: Mapping[str, Any], *, library: Library, track: bool) -> Start:
         """One forward pass of a fresh copy of the object, its parameters set to the ones given."""
         thing = call("construction", _fresh, self.template)
-        places = state.parameters(thing)
-        leaves = {}
-        for name in [name for name in inputs if name in places]:
-            value = from_library(inputs[name])
-            assert value is not None, name
-            leaf = state.put(places[name], value, library, track=track)
-            leaves |= {name: leaf} if leaf is not None else {}
-        return self._pass(thing, places, {n: v for n, v in inputs.items() if n not in places}, options, leaves, track)
+        places = self._places(thing)
+        values = {name: v for name in inputs if name in places and (v := from_library(inputs[name])) is not None}
+        arguments = {name: value for name, value in inputs.items() if name not in places}
+
+        def begin(given: Mapping[str, Any]) -> Start:
+            leaves = {name: state.put(places[name], value, library, track=track) for name, value in values.items()}
+            return self._pass(thing, places, given, options, leaves, track)
+
+        start = begin(arguments)
+        start.again = lambda: begin({name: copy.deepcopy(value) for name, value in arguments.items()})
+        return start
 
     def _pass(
         self,
@@ -54,7 +65,7 @@ class ClassInstance:
         places: Mapping[str, list[state.Place]],
         inputs: Mapping[str, Any],
         options: Mapping[str, Any],
-        leaves: dict[str, Tensor],
+        leaves: Mapping[str, Tensor | None],
         track: bool,
     ) -> Start:
         forward = _forward(thing)
@@ -79,10 +90,8 @@ class ClassInstance:
             used = any(argument is grad for argument in bound)
             return Returned({**returned.values, **kept, **moved, **missing}, returned.wrong_count, used, frozenset(moved))
 
-        def again(_: Any = None) -> Start:
-            return self._pass(thing, places, inputs, options, leaves, track)
-
-        return Start(output, {**own, **leaves}, backward, lambda: _kept(thing) | cached(extras), again)
+        known = {name: leaf for name, leaf in leaves.items() if leaf is not None}
+        return Start(output, {**own, **known}, backward, lambda: _kept(thing) | cached(extras))
 
 
 def _forward(thing: Any) -> Callable[..., Any]:
@@ -91,9 +100,10 @@ def _forward(thing: Any) -> Callable[..., Any]:
 
 def _fresh(template: Any) -> Any:
     try:
-        return copy.deepcopy(template)
+        thing = copy.deepcopy(template)
     except (TypeError, RuntimeError):  # holds what cannot be copied: a graph, a file, a lock
         return copy.copy(template)
+    return thing.double() if isinstance(thing, nn.Module) else thing
 
 
 def _rate(thing: Any, function: Callable[..., Any]) -> float | None:

@@ -27,6 +27,9 @@ class Functions:
         """None: functions have no state."""
         return {}
 
+    def ignore(self, name: str) -> None:
+        """Nothing to ignore."""
+
     def start(self, inputs: Mapping[str, Any], options: Mapping[str, Any], *, library: Library, track: bool) -> Start:
         """One forward pass; `options` go to the parameters that have their names."""
         del library

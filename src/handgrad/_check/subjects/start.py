@@ -19,4 +19,4 @@ class Start:
     leaves: Mapping[str, Tensor]  # what autograd can differentiate with respect to, when tracked
     backward: Callable[[Any], Returned]
     saved: Callable[[], Mapping[str, Any]] = dict
-    again: Callable[[Any], Start] | None = None  # another forward pass on the same object, where there is one
+    again: Callable[[], Start] | None = None  # the same call on the same object once more, where there is one

@@ -59,6 +59,9 @@ class Adapter(Protocol):
     def parameters(self) -> Mapping[str, Tensor]:
         """A class's own parameters, which are inputs to be drawn as well."""
 
+    def ignore(self, name: str) -> None:
+        """Take an array of a class for no parameter after all."""
+
     def start(self, inputs: Mapping[str, Any], options: Mapping[str, Any], *, library: Library, track: bool) -> Start:
         """One forward pass on tensors or arrays that nobody else uses."""
 
