@@ -1,5 +1,6 @@
 """From draws to findings: what is accepted as a cause, what is said where nothing explains it."""
 
+# ruff: noqa: ARG001, ARG005 - a backward pass is given what it may not need
 from __future__ import annotations
 
 import pytest

@@ -1,5 +1,6 @@
 """Reference operations: their forward passes, the settings of MISTAKES.md, and telling them from tensors alone."""
 
+# ruff: noqa: ARG005 - a backward pass is given what it may not need
 from __future__ import annotations
 
 from typing import Any
@@ -16,11 +17,14 @@ from handgrad._check.operations._law import Axis, columns, conv, conv_input, con
 from handgrad._check.operations.binding import fitting
 from handgrad._check.slips.draw import Draw
 
-DECLARABLE = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear", "relu", "max_pool2d", "avg_pool2d", "batch_norm", "layer_norm", "softmax", "cross_entropy", "attention"]
+DECLARABLE = {
+    *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear", "relu"),
+    *("max_pool2d", "avg_pool2d", "batch_norm", "layer_norm", "softmax", "cross_entropy", "attention"),
+}
 
 
 def test_every_operation_that_can_be_declared_is_there():
-    assert set(DECLARABLE) <= set(names())
+    assert set(names()) >= DECLARABLE
 
 
 def test_an_unknown_name_lists_the_known_ones():

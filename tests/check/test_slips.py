@@ -1,5 +1,6 @@
 """Slips that any code can have: named from inputs, output and the true backward pass alone, and with the operation."""
 
+# ruff: noqa: ARG001, ARG005 - a backward pass is given what it may not need
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,5 +1,6 @@
 """Every slip of a convolution, each written as a person writes it, by loops and PyTorch's own functions."""
 
+# ruff: noqa: ARG001, ARG005 - a backward pass is given what it may not need
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -149,8 +150,7 @@ def dx_without_dilation(g, x, w, o):
 
 
 def dx_without_dilation_in_place(g, x, w, o):
-    part = loop(g, x, w, {**o, "dilation": 1}, add=True)
-    return part
+    return loop(g, x, w, {**o, "dilation": 1}, add=True)
 
 
 def dx_kernel_mirrored(g, x, w, o):
@@ -194,7 +194,7 @@ def dw_without_padding(g, x, w, o):
 
 
 def dw_mirrored_stride(g, x, w, o):
-    stride, padding, dilation = numbers(o)
+    stride, _, dilation = numbers(o)
     image = F.pad(padded(x, o), (0, 40, 0, 40))
     return gather(g, image, w, {"stride": stride[::-1], "dilation": dilation})
 

@@ -132,7 +132,7 @@ def _kernels(this: Convolution) -> Backwards:
 
 
 def _flips_in_a_scatter(code: str) -> bool:
-    """Whether the code flips something and adds up windows itself: the same values as a correlation without the flip."""
+    """Whether the code flips something, and adds up windows itself: the values of a correlation without the flip."""
     flips = any(word in code for word in ("flip", "rot90", "::-1"))
     scatters = any(word in code for word in ("fold(", "+=", "conv_transpose"))
     return flips and scatters and not any(word in code for word in ("convolve", "correlate"))

@@ -27,7 +27,7 @@ def _sums(draw: Draw) -> Results:
 def _unsummed(draw: Draw, axes: tuple[int, ...]) -> Slip:
     shape = tuple(draw.user.shape)
     if axes == (0,) and shape[0] == draw.batch:
-        message = f"{shape[0]} gradients, one a sample, where all samples share `{draw.name}`: its sum over the batch is right"
+        message = f"{shape[0]} gradients, one a sample, of what all samples share: the sum over the batch is right"
         return Slip("missing-batch-sum", None, message, "sum over the batch: `.sum(0)`")
     message = f"a sum is missing: {shape} summed over its axes {axes} is right"
     return Slip("wrong-reduction-axes", ("missing", axes), message, f"`.sum({axes})`")
