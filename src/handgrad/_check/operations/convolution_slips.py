@@ -1,11 +1,11 @@
-"""The slips of a convolution: another geometry, another kernel, another order of channels."""
+"""The slips of a convolution: another geometry, columns that are not folded, another order of memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from itertools import chain, combinations, permutations
+from itertools import chain, permutations
 
 import torch
 from torch import Tensor
@@ -13,49 +13,16 @@ from torch import Tensor
 from ..slips import Backwards, Slip
 from ..slips.draw import reordered, reread, shuffled, shuffles
 from ._axis_slips import Axes, geometries, result_geometries
-from ._law import column_gradient, columns, conv, conv_input, conv_weight, fold
-from .operation import Known
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """One gradient of one convolution: what is contracted, by which geometry.
-
-    Of a transposed convolution, x is grad_output and dy its input.
-    """
-
-    known: Known
-    axes: Axes
-    groups: int
-    transposed: bool
-
-    @property
-    def w(self) -> Tensor:
-        """(O, C/G, *K); of a transposed convolution (C, O/G, *K), which is the same to the law."""
-        return self.known.tensors["weight"]
-
-    @property
-    def scatters(self) -> bool:
-        """Whether this gradient adds up in overlapping windows."""
-        return self.known.role == "input" and not self.transposed
-
-    def gradient(self, g: Tensor, axes: Axes | None = None, w: Tensor | None = None, x: Tensor | None = None) -> Tensor:
-        """The gradient, by another geometry, kernel or input where one is given."""
-        axes = axes or self.axes
-        w, x = self.w if w is None else w, self.known.input if x is None else x
-        if self.known.role == "weight":
-            known, dy = (g, x) if self.transposed else (x, g)
-            return conv_weight(columns(known, axes), dy, len(axes), self.groups)
-        if self.transposed:
-            return conv(g, w, axes, self.groups)
-        return conv_input(w, g, axes, self.groups)
+from ._channel_slips import groups, kernels
+from ._convolution import Convolution
+from ._law import columns, conv_weight, fold
 
 
 def conv_slips(this: Convolution) -> Backwards:
     """Every slip of a convolution's gradient with respect to its input or weight; a bias has none of its own."""
     if this.known.role == "bias":
         return iter(())
-    return chain(_column_form(this), _geometric(this), _kernels(this), _groups(this), _orders(this))
+    return chain(_column_form(this), _geometric(this), kernels(this), groups(this), _orders(this))
 
 
 def _geometric(this: Convolution) -> Backwards:
@@ -107,137 +74,8 @@ def _column_form(this: Convolution) -> Backwards:
 
 
 def _columns_as(this: Convolution, order: tuple[int, ...], shape: torch.Size, g: Tensor) -> Tensor:
-    cols = _flat_columns(this, g).permute(order)
+    cols = this.column_gradient(g).permute(order)
     return cols.reshape(shape) if cols.numel() == shape.numel() else cols
-
-
-def _flat_columns(this: Convolution, g: Tensor) -> Tensor:
-    """wᵀ·dy: (N, C·K, L)."""
-    cols = column_gradient(this.w, g, this.groups)
-    return cols.reshape(g.shape[0], -1, g.shape[2:].numel())
-
-
-def _kernels(this: Convolution) -> Backwards:
-    """Flipped, its axes exchanged, its channels exchanged."""
-    dims = len(this.axes)
-    for axes in chain.from_iterable(combinations(range(dims), size) for size in range(dims, 0, -1)):
-        turned = tuple(replace(axis, flipped=i in axes) for i, axis in enumerate(this.axes))
-        yield (_flip_slip(this, axes),), partial(this.gradient, axes=turned)
-    yield from _exchanged(
-        this, (0, 1, *range(2 + dims)[:1:-1]), "kernel-axes-transposed", "the kernel's axes are exchanged"
-    )
-    yield from _exchanged(
-        this, (1, 0, *range(2, 2 + dims)), "channels-swapped", "input and output channels are exchanged"
-    )
-
-
-def _flips_in_a_scatter(code: str) -> bool:
-    """Whether the code flips something, and adds up windows itself: the values of a correlation without the flip."""
-    flips = any(word in code for word in ("flip", "rot90", "::-1"))
-    scatters = any(word in code for word in ("fold(", "+=", "conv_transpose"))
-    return flips and scatters and not any(word in code for word in ("convolve", "correlate"))
-
-
-def _flip_slip(this: Convolution, axes: tuple[int, ...]) -> Slip:
-    where = "" if len(axes) == len(this.axes) else f" along axes {tuple(axis + 2 for axis in axes)}"
-    if this.scatters and not _flips_in_a_scatter(this.known.code):
-        message = f"this is dx for the kernel flipped{where}: a correlation must flip it, a scatter or fold must not"
-        return Slip("kernel-not-flipped", axes, message, "`weight.flip(2, 3)` in a correlation, `weight` in a scatter")
-    return Slip("kernel-flipped", axes, f"the kernel is flipped{where} where it must not be", "leave out the flip")
-
-
-def _exchanged(this: Convolution, order: tuple[int, ...], cause: str, message: str) -> Backwards:
-    """Two axes of the kernel exchanged: in the weight gradient itself, or in the kernel that makes dx."""
-    if order == tuple(range(len(order))):
-        return
-    if this.known.role == "weight":
-        for variant, change in (("permuted", _permuted), ("reordered", reordered), ("reread", reread)):
-            yield (Slip(cause, variant, message, f"`.permute{order}`"),), partial(_changed, change, order, this)
-        return
-    if this.w.permute(order).shape == this.w.shape:
-        yield (Slip(cause, "permuted", message),), partial(this.gradient, w=this.w.permute(order))
-    for variant, change in (("reordered", reordered), ("reread", reread)):
-        yield (Slip(cause, variant, message),), partial(this.gradient, w=change(this.w, order))
-
-
-def _permuted(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:
-    return tensor.permute(axes)
-
-
-def _changed(
-    change: Callable[[Tensor, tuple[int, ...]], Tensor], order: tuple[int, ...], this: Convolution, g: Tensor
-) -> Tensor:
-    return change(this.gradient(g), order)
-
-
-def _groups(this: Convolution) -> Backwards:
-    if this.groups == 1:
-        return
-    yield from _dense(this)
-    message = f"the {this.groups} groups' blocks are in another order"
-    channel = 0 if this.known.role == "weight" else 1
-    for variant, order in _block_orders(this.known.tensors[this.known.role].shape[channel], this.groups):
-        yield (Slip("groups-permuted", ("result", variant), message),), partial(_reordered_result, this, channel, order)
-    for variant, order in _block_orders(this.known.g.shape[1], this.groups):
-        yield (Slip("groups-permuted", ("g", variant), message),), partial(_reordered_g, this, order)
-    for variant, order in _block_orders(this.w.shape[0], this.groups) if not this.transposed else ():
-        yield (Slip("groups-permuted", ("output channels", variant), message),), partial(_other_blocks, this, order)
-    if this.known.role == "input":
-        for variant, order in _block_orders(this.w.shape[0], this.groups):
-            yield (Slip("groups-permuted", ("w", variant), message),), partial(this.gradient, w=this.w[order])
-    else:
-        for variant, order in _block_orders(this.known.input.shape[1], this.groups):
-            yield (
-                (Slip("groups-permuted", ("x", variant), message),),
-                partial(this.gradient, x=this.known.input[:, order]),
-            )
-
-
-def _dense(this: Convolution) -> Backwards:
-    """The gradient of one block that covers all channels, as it is, or squeezed into the grouped shape."""
-    dense = replace(this, groups=1)
-    block = this.w.shape[1]
-    message = f"groups = {this.groups} is ignored: this is the dense gradient"
-    forms: dict[str, Callable[[Tensor], Tensor]] = {
-        "whole": lambda full: full,
-        "first block": lambda full: full[:, :block],
-        "sum of blocks": lambda full: full.reshape(full.shape[0], -1, block, *full.shape[2:]).sum(1),
-        "tiled": lambda full: full.repeat(1, this.groups, *[1] * len(this.axes)),
-        "zeros": lambda full: torch.cat([full, full.new_zeros(_with(full, 1, full.shape[1] * (this.groups - 1)))], 1),
-    }
-    wanted = ("whole", "first block", "sum of blocks") if this.known.role == "weight" else ("whole", "tiled", "zeros")
-    for variant in wanted if not this.transposed or this.known.role == "weight" else ():
-        slip = Slip("groups-ignored", variant, message, "contract each group's channels on their own")
-        yield (slip,), partial(_finished, forms[variant], dense, this.axes)
-
-
-def _with(tensor: Tensor, axis: int, size: int) -> list[int]:
-    return [size if i == axis else have for i, have in enumerate(tensor.shape)]
-
-
-def _block_orders(channels: int, groups: int) -> Iterator[tuple[str, Tensor]]:
-    index = torch.arange(channels)
-    blocks = index.reshape(groups, -1)
-    yield "interleaved", blocks.T.flatten()
-    yield "taken for interleaved", index.reshape(-1, groups).T.flatten()
-    yield "reversed", blocks.flip(0).flatten()
-    yield "rolled", blocks.roll(1, 0).flatten()
-    yield "rolled back", blocks.roll(-1, 0).flatten()
-
-
-def _reordered_result(this: Convolution, axis: int, order: Tensor, g: Tensor) -> Tensor:
-    return this.gradient(g).index_select(axis, order)
-
-
-def _reordered_g(this: Convolution, order: Tensor, g: Tensor) -> Tensor:
-    return this.gradient(g[:, order])
-
-
-def _other_blocks(this: Convolution, order: Tensor, g: Tensor) -> Tensor:
-    """Every output channel taken for one of another group: with its own kernel, but another group's input channels."""
-    if this.known.role == "input":
-        return this.gradient(g[:, order], w=this.w[order])
-    return this.gradient(g[:, order])[order.argsort()]
 
 
 def _orders(this: Convolution) -> Backwards:
@@ -270,7 +108,7 @@ Order = tuple[int, ...]
 
 
 def _fold_reordered(this: Convolution, taken: Order, for_: Order, g: Tensor) -> Tensor:
-    cols = shuffled(_flat_columns(this, g), taken, for_)
+    cols = shuffled(this.column_gradient(g), taken, for_)
     kernel, output = this.w.shape[2:], g.shape[2:]
     return fold(cols.reshape(g.shape[0], -1, *kernel, *output), this.axes)
 

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..slips import Backwards
+from ._convolution import Convolution
 from ._law import Axis
-from .convolution_slips import Convolution, conv_slips
+from .convolution_slips import conv_slips
 from .operation import Known, Operation, Options, Roles, Setting
 
 _FORWARD: dict[tuple[int, bool], Callable[..., Tensor]] = {
