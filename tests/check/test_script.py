@@ -203,6 +203,22 @@ late = z + 1
     assert report.message is not None
     assert "RuntimeError: mat1 and mat2 shapes cannot be multiplied (4x3 and 5x3)" in report.message
     assert "in `y @ w`: y (4, 3), w (5, 3)" in report.message
+    assert "in `y @ w` the inner sizes 3 and 5 disagree" in report.message
+
+
+def test_axes_have_their_meaning(write: Any) -> None:
+    source = """
+import torch
+img = torch.randn(2, 3, 6, 5)
+kernel = torch.randn(4, 3, 3, 3)
+columns = torch.nn.Unfold(3)(img)
+output = kernel.view(4, -1) @ columns
+grads_output = torch.randn(2, 4, 12)
+dkernel = columns.mT @ grads_output
+"""
+    report = check_script(write(source), "output", "grads_output", {"kernel": "dkernel"})
+    assert "the inner sizes 27 and 4 disagree: (2, 12, 27) = (N, L, C·K) times (2, 4, 12)" in str(report.message)
+    assert [finding.cause for finding in report.gradients[0].findings] == ["wrong-operand-order", "missing-batch-sum"]
 
 
 def test_failing_claim_is_repaired_all_the_same(write: Any) -> None:

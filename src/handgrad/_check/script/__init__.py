@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from ..._errors import HandgradError
 from ..report import Gradient, Report
 from ..subjects.calling import UserCodeError
-from ..subjects.explaining import user_traceback
+from ..subjects.explaining import user_frame, user_traceback
 from .program import Program, load, new_namespace, running, unrolled
-from .trace import Recorder, entries, traced_run
+from .trace import Recorder, entries, suspicion_at, traced_run
 from .verdict import judge
 from .world import Claim
 
@@ -88,10 +88,21 @@ def _run(path: str) -> tuple[Program | None, BaseException | None, Recorder | No
         try:
             return program, None, traced_run(program, new_namespace(program), program.statements)
         except UserCodeError as error:
-            return program, error.original, error.recorder  # type: ignore[attr-defined]
+            recorder: Recorder = error.recorder  # type: ignore[attr-defined]
+            _explain(error.original, program, recorder)
+            return program, error.original, recorder
 
 
-def _error(failed: BaseException | None, trace: tuple[Mapping[str, object], ...],
-           gradients: tuple[Gradient, ...] = ()) -> Report:  # fmt: skip
+def _explain(failed: BaseException, program: Program, recorder: Recorder) -> None:
+    """What looks wrong about the line that failed, as a note on its exception."""
+    frame = user_frame(failed.__traceback__)
+    note = suspicion_at(program, recorder, frame.tb_lineno) if frame is not None else None
+    if note is not None:
+        failed.add_note(f"handgrad: {note}")
+
+
+def _error(
+    failed: BaseException | None, trace: tuple[Mapping[str, object], ...], gradients: tuple[Gradient, ...] = ()
+) -> Report:
     assert failed is not None
     return Report("error", None, gradients, trace, user_traceback(failed))

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..subjects.calling import is_numeric
+from .axes import axes_of, letters_of
 from .program import Namespace, Program, copied, execute
-from .suspicion import suspicion
+from .suspicion import Sight, suspicion
 
 Shape = tuple[int, ...]
 _SEEN, _LINE = "__handgrad_seen__", "__handgrad_line__"
@@ -152,15 +153,26 @@ def traced_run(program: Program, namespace: Namespace, statements: Iterable[ast.
 
 def entries(program: Program, recorder: Recorder) -> tuple[dict[str, Any], ...]:
     """The trace: one plain dict for each tensor that a line made, `note` where something looks wrong."""
-    numbers = {_place(node): number for number, node in enumerate(recorder.nodes)}
-    shapes = {place: recorder.shapes[number] for place, number in numbers.items() if number in recorder.shapes}
+    sight = _sight(program, recorder)
     found = []
     for (number, _), entry in recorder.lines.items():
-        note = suspicion(program, recorder.statements[number], lambda node: shapes.get(_place(node)))
+        note = suspicion(sight, recorder.statements[number])
         times = entry.pop("times")
         entry["note"] = note or (f"first of {times} times" if times > 1 else None)
         found.append(entry)
     return tuple(found)
+
+
+def suspicion_at(program: Program, recorder: Recorder, line: int) -> str | None:
+    """What looks wrong about a line that raised."""
+    there = [s for s in recorder.statements if s.lineno <= line <= (s.end_lineno or 0)]
+    notes = (suspicion(_sight(program, recorder), statement) for statement in there)
+    return next((note for note in notes if note), None)
+
+
+def _sight(program: Program, recorder: Recorder) -> Sight:
+    shapes, known = expression_shapes(recorder), axes_of(program.statements)
+    return Sight(program, lambda node: shape_at(shapes, node), lambda node: letters_of(node, known))
 
 
 def _place(node: ast.AST) -> tuple[Any, ...]:
