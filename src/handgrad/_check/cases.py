@@ -31,10 +31,12 @@ class Judged:
     tied: bool  # whether the point is one where more than one gradient is right
 
 
-def make(subject: Subject, draw: Draw, bound: Bound | None = None, *, tied: bool = False) -> Judged:
+def make(
+    subject: Subject, draw: Draw, bound: Bound | None = None, *, tied: bool = False, limit: float = truth.PATIENCE
+) -> Judged:
     """One case. `bound` is the operation whose forward equals the user's at this draw; it may be the truth.
 
-    With `tied` the draw is known to have ties: then the operation is the truth, as it knows which gradients are right.
+    `limit` is in seconds, for the differences if it comes to them. With `tied` the draw is known to have ties: then the operation is the truth, as it knows which gradients are right.
 
     Raises `UserCodeError` and what `truth.find` raises.
     """
@@ -46,7 +48,10 @@ def make(subject: Subject, draw: Draw, bound: Bound | None = None, *, tied: bool
         grad_output = torch.ones_like(output)
     exact = bound is not None and (run.single or is_exact(bound, output))
     known = product(bound) if bound is not None and exact else None
-    found = _truth(subject, draw, grad_output, known, run, user, tied=tied)
+    if tied and known is not None:
+        found = truth.Truth(known, "operation", 1e-8)
+    else:
+        found = _truth(subject, draw, grad_output, known, run, user, limit)
     factors = _factors(run, user, found.vjp(grad_output))
     case = Case(
         inputs=draw.inputs,
@@ -69,12 +74,10 @@ def make(subject: Subject, draw: Draw, bound: Bound | None = None, *, tied: bool
 
 
 def _truth(
-    subject: Subject, draw: Draw, grad: Tensor, known: Vjp | None, run: Run, user: Mapping[str, Tensor | None], *, tied: bool
+    subject: Subject, draw: Draw, grad: Tensor, known: Vjp | None, run: Run, user: Mapping[str, Tensor | None], limit: float
 ) -> truth.Truth:
-    if tied and known is not None:
-        return truth.Truth(known, "operation", 1e-8)
     try:
-        return truth.find(subject, draw, grad, known)
+        return truth.find(subject, draw, grad, known, limit)
     except truth.TooSlow:
         found = truth.by_directions(subject, draw, grad, user, run.single)
         if found is None:

@@ -47,21 +47,48 @@ def _judge(subject: Subject, made: Plan) -> tuple[list[Judged], list[tuple[str, 
     """A case for every draw for which there is a truth; the rest with what stood in the way."""
     judged: list[Judged] = []
     problems: list[tuple[str, Exception]] = []
+    slow: list[Step] = []
     for step in made.steps:
         try:
-            judged.append(cases.make(subject, step.draw, step.bound))
-        except truth.NotDifferentiable:
-            judged += _moved(subject, step, problems)
-        except (truth.NotDeterministic, truth.TooSlow) as problem:
-            problems.append((step.draw.label, problem))
+            judged += _cases(subject, step, truth.SECONDS, problems)
+        except truth.TooSlow:
+            slow.append(step)
         except UserCodeError as problem:
             if step.draw.own and step is made.steps[0]:
                 raise
             problems.append((step.draw.label, problem))
+    judged += _patiently(subject, slow, judged, problems)
     crashed = [problem for _, problem in problems if isinstance(problem, UserCodeError)]
     if crashed and not any(_is_wrong(one.case) for one in judged) and (not judged or made.operation is not None):
         raise crashed[0]
     return judged, problems
+
+
+def _patiently(
+    subject: Subject, slow: list[Step], judged: Sequence[Judged], problems: list[tuple[str, Exception]]
+) -> list[Judged]:
+    """The draws that take long, as many as a diagnosis needs beside the others."""
+    found: list[Judged] = []
+    for step in slow:
+        try:
+            if len(judged) + len(found) < 2:
+                found += _cases(subject, step, truth.PATIENCE, problems)
+            else:
+                problems.append((step.draw.label, truth.TooSlow("its differences take too long")))
+        except truth.TooSlow as problem:
+            problems.append((step.draw.label, problem))
+    return found
+
+
+def _cases(subject: Subject, step: Step, limit: float, problems: list[tuple[str, Exception]]) -> list[Judged]:
+    """The case of a draw; those beside it where it is a kink."""
+    try:
+        return [cases.make(subject, step.draw, step.bound, limit=limit)]
+    except truth.NotDifferentiable:
+        return _moved(subject, step, problems)
+    except truth.NotDeterministic as problem:
+        problems.append((step.draw.label, problem))
+        return []
 
 
 def _moved(subject: Subject, step: Step, problems: list[tuple[str, Exception]]) -> list[Judged]:

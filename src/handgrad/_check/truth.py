@@ -21,7 +21,8 @@ from .inputs import Draw
 from .subjects import Subject, UserCodeError
 
 Source = Literal["autograd", "differences", "operation", "directions"]
-SECONDS = 4.0  # what the differences of one draw may take
+SECONDS = 1.0  # what the differences of one draw may take, where others can stand for it
+PATIENCE = 6.0  # and where none can
 
 
 class NotDifferentiable(Exception):
@@ -114,7 +115,7 @@ def confirmed(subject: Subject, draw: Draw, truth: Truth, name: str, grad: Tenso
     return False
 
 
-def by_differences(subject: Subject, draw: Draw, single: bool = False) -> Truth:
+def by_differences(subject: Subject, draw: Draw, single: bool = False, limit: float = PATIENCE) -> Truth:
     """The whole Jacobian by differences: exact where the forward is linear in an input, else central ones.
 
     Raises `TooSlow`, and `NotDifferentiable` where the two sides of an entry disagree.
@@ -125,7 +126,7 @@ def by_differences(subject: Subject, draw: Draw, single: bool = False) -> Truth:
     linear = {name: is_affine(subject, draw, name, middle, single) for name in differentiable(draw)}
     calls = sum(draw.inputs[name].numel() * (1 if affine else 2) for name, affine in linear.items())
     entries = sum(draw.inputs[name].numel() for name in linear)
-    if calls * seconds > SECONDS or entries * middle.numel() > 3e7:
+    if calls * seconds > limit or entries * middle.numel() > 3e7:
         raise TooSlow(f"{calls} forward passes of {seconds:.2g} s")
     jacobians = {
         name: torch.stack([_row(subject, draw, name, i, middle, single, affine) for i in range(draw.inputs[name].numel())])
@@ -190,7 +191,9 @@ def deterministic(subject: Subject, draw: Draw) -> Tensor:
     return first
 
 
-def find(subject: Subject, draw: Draw, grad_output: Tensor, operation: Vjp | None = None) -> Truth:
+def find(
+    subject: Subject, draw: Draw, grad_output: Tensor, operation: Vjp | None = None, limit: float = PATIENCE
+) -> Truth:
     """The truth at one draw; `operation` is the product of a known operation whose forward equals the user's.
 
     Raises `NotDifferentiable`, `TooSlow`.
@@ -204,16 +207,18 @@ def find(subject: Subject, draw: Draw, grad_output: Tensor, operation: Vjp | Non
         if not partial:
             return truth
         if truth.source == "autograd":
-            other = find_without_autograd(subject, draw, grad_output, operation, single)
+            other = _without_autograd(subject, draw, grad_output, operation, single, limit)
             return Truth(other.vjp, other.source, other.tolerance, tuple(partial), truth.vjp)
-    return by_differences(subject, draw, single)
+    return by_differences(subject, draw, single, limit)
 
 
-def find_without_autograd(subject: Subject, draw: Draw, grad_output: Tensor, operation: Vjp | None, single: bool) -> Truth:
+def _without_autograd(
+    subject: Subject, draw: Draw, grad_output: Tensor, operation: Vjp | None, single: bool, limit: float
+) -> Truth:
     """The same where autograd is known to be partial."""
     if operation is not None:
         truth = Truth(operation, "operation", 1e-4 if single else 1e-8)
         if all(confirmed(subject, draw, truth, n, grad_output, single) for n in differentiable(draw)):
             return truth
-    return by_differences(subject, draw, single)
+    return by_differences(subject, draw, single, limit)
 

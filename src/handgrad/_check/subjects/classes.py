@@ -22,7 +22,8 @@ class ClassInstance:
     """y = layer.forward(x); dx = layer.backward(dy), with the parameters' gradients returned or left in attributes."""
 
     def __init__(self, template: Any, name: str | None = None) -> None:
-        self.template = template
+        copied = _fresh(template)
+        self.template = copied.double() if isinstance(copied, nn.Module) else copied  # buffers too
         self.name = name or type(template).__name__
         forward = _forward(template)
         backward = getattr(template, "backward", None)
@@ -100,10 +101,9 @@ def _forward(thing: Any) -> Callable[..., Any]:
 
 def _fresh(template: Any) -> Any:
     try:
-        thing = copy.deepcopy(template)
+        return copy.deepcopy(template)
     except (TypeError, RuntimeError):  # holds what cannot be copied: a graph, a file, a lock
         return copy.copy(template)
-    return thing.double() if isinstance(thing, nn.Module) else thing
 
 
 def _rate(thing: Any, function: Callable[..., Any]) -> float | None:

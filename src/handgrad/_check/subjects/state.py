@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,7 @@ def _is_object(value: object) -> bool:
     return hasattr(value, "__dict__") and not callable(value) and root not in ("builtins", "numpy", "torch")
 
 
+@cache
 def _module_internals() -> frozenset[str]:
     return frozenset(vars(nn.Module()))
 
