@@ -88,7 +88,11 @@ def _program(entry: Mapping[str, Any]) -> Program:
 def run(program: Program) -> Outcome:
     """Check one program; what it prints is dropped."""
     before = os.getcwd(), list(sys.path)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
         try:
             report = check_target(program.request)

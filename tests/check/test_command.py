@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+
 from handgrad._check.report import Report
 from handgrad._cli.check import check, show
 
@@ -33,7 +34,12 @@ def _invoke(*words: str) -> Result:
         (RIGHT.replace("x.T @ g", "2 * x.T @ g"), INPUTS, 1, "wrong"),
         (RIGHT, [], 2, "error"),
         (RIGHT.replace("g @ w.T", "g @ w"), INPUTS, 3, "error"),
-        (RIGHT.replace("return x @ w", "return x @ w + np.frombuffer(__import__('os').urandom(1), 'u1')"), INPUTS, 4, "inconclusive"),
+        (
+            RIGHT.replace("return x @ w", "return x @ w + np.frombuffer(__import__('os').urandom(1), 'u1')"),
+            INPUTS,
+            4,
+            "inconclusive",
+        ),
     ],
 )
 def test_json_is_one_object_for_every_exit_status(

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from handgrad._check.inputs import Spec, draw, other_sizes, parse, spec_of, with_ranges
-from handgrad._errors import HandgradError
 from torch import Tensor
 from torch.nn import functional as F
+
+from handgrad._check.inputs import Spec, draw, other_sizes, parse, spec_of, with_ranges
+from handgrad._errors import HandgradError
 
 Accepts = Callable[[dict[str, Spec]], bool]
 
@@ -59,7 +60,7 @@ def test_a_draw_is_of_its_kind_and_known_again(kind: str) -> None:
     assert value.shape == (40, 6)
     assert spec_of(value).kind == kind
     checks: dict[str, Callable[[], object]] = {
-        "int": lambda: value.dtype == torch.int64 and 0 <= value.min() and value.max() == 8,
+        "int": lambda: value.dtype == torch.int64 and value.min() >= 0 and value.max() == 8,
         "bool": lambda: value.dtype == torch.bool,
         "positive": lambda: (value > 0).all(),
         "prob": lambda: torch.allclose(value.sum(-1), torch.ones(40).double()),
@@ -84,7 +85,11 @@ def test_all_axes_of_a_convolution_differ_and_stay_consistent() -> None:
 
 def test_two_sets_of_sizes_have_nothing_in_common() -> None:
     first, second = other_sizes(specs("x=5x4", "w=4x3"), accepts(lambda x, w: x @ w))
-    assert all(a != b for one, other in zip(shapes(first), shapes(second), strict=True) for a, b in zip(one, other, strict=True))
+    assert all(
+        a != b
+        for one, other in zip(shapes(first), shapes(second), strict=True)
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def test_labels_follow_the_batch_though_the_code_would_take_more_rows() -> None:

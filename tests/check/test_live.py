@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from handgrad._check import check
 from handgrad._check.assertion import assert_gradients
 from handgrad._errors import HandgradError
@@ -35,7 +36,9 @@ def test_live_objects_run_where_they_stand_and_the_report_says_so() -> None:
     assert report.notes[-1] == "checked in this process: nothing interrupts code that loops or exits"
 
 
-@pytest.mark.parametrize("inputs", [(X, W), {"w": W, "x": X}, ["x=4x3", "w=3x5"], (torch.from_numpy(X), torch.from_numpy(W))])
+@pytest.mark.parametrize(
+    "inputs", [(X, W), {"w": W, "x": X}, ["x=4x3", "w=3x5"], (torch.from_numpy(X), torch.from_numpy(W))]
+)
 def test_a_wrong_gradient_is_named_and_the_line_given(inputs: Any) -> None:
     report = check((forward, doubled), inputs=inputs)
     assert report.verdict == "wrong"

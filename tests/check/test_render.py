@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from handgrad._check.encoding import decode, encode
 from handgrad._check.render import text
 from handgrad._check.report import Finding, Gradient, Location, Report
@@ -17,7 +18,15 @@ FINDING = Finding(
     {"draws": 3, "expression": "g.T @ x", "operands": {"g": [5, 3], "x": [5, 4]}, "user_values": [[1.5]]},
 )
 WRONG = Gradient(
-    "w", "wrong", (3, 4), (4, 3), None, (FINDING,), "dw = x.T @ g", "right for your sizes, wrong when the batch is larger than 1", ".█\n█."
+    "w",
+    "wrong",
+    (3, 4),
+    (4, 3),
+    None,
+    (FINDING,),
+    "dw = x.T @ g",
+    "right for your sizes, wrong when the batch is larger than 1",
+    ".█\n█.",
 )
 RIGHT = Gradient("x", "correct", (5, 4), (5, 4), 1e-16)
 REPORT = Report("wrong", "linear", (RIGHT, WRONG), notes=("numpy code, 3 draws",))
@@ -66,7 +75,15 @@ def test_the_first_line(report: Report, headline: str) -> None:
 
 
 def test_a_trace_shows_lines_shapes_and_what_looks_wrong() -> None:
-    entry = {"line": 3, "column": 1, "text": "y = x.T", "name": "y", "shape": [4, 5], "dtype": "float32", "note": "reversed"}
+    entry = {
+        "line": 3,
+        "column": 1,
+        "text": "y = x.T",
+        "name": "y",
+        "shape": [4, 5],
+        "dtype": "float32",
+        "note": "reversed",
+    }
     lines = str(Report("inconclusive", None, trace=(entry,), message="a trace")).splitlines()
     assert lines[1:] == ["   3  (4, 5)             y = x.T", "                         ^ reversed"]
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from handgrad._check.report import Report
 from handgrad._check.request import Request
 from handgrad._check.sandbox import PRINTED, check_apart

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
 from handgrad._check.subjects import Subject, UserCodeError
 from handgrad._check.subjects.finding import of_object
-from torch import Tensor, nn
 
 X = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 W = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
@@ -153,7 +155,9 @@ class Closure(nn.Module):
         return x @ self.w + self.b, backward
 
 
-def _run(thing: Any, inputs: Mapping[str, Tensor] | None = None, grad: Tensor = G, **options: Any) -> dict[str, Tensor | None]:
+def _run(
+    thing: Any, inputs: Mapping[str, Tensor] | None = None, grad: Tensor = G, **options: Any
+) -> dict[str, Tensor | None]:
     subject = Subject(of_object(thing))
     run = subject.run(inputs or {"x": X, "w": W, "b": B}, options)
     return run.backward(grad)
@@ -286,7 +290,7 @@ def test_an_exception_is_the_codes_own_with_a_note() -> None:
     def wrong(grad: Any, x: Any, w: Any, b: Any) -> Any:
         return grad @ w, x, b
 
-    with pytest.raises(UserCodeError, match="^backward: RuntimeError: mat1 and mat2") as caught:
+    with pytest.raises(UserCodeError, match=r"^backward: RuntimeError: mat1 and mat2") as caught:
         _run((forward, wrong))
     original = caught.value.original
     assert type(original) is RuntimeError
@@ -295,9 +299,10 @@ def test_an_exception_is_the_codes_own_with_a_note() -> None:
 
 def test_exit_is_an_exception_and_ctrl_c_is_not() -> None:
     with pytest.raises(UserCodeError, match="SystemExit"):
-        _run((lambda x: exit(1), by_inputs), {"x": X})
+        _run((lambda x: sys.exit(len(x)), by_inputs), {"x": X})
 
     def interrupted(x: Any) -> Any:
+        assert x is not None
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

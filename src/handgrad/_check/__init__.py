@@ -1,8 +1,8 @@
 """Check a hand-written backward pass: what is wrong with it, where, and the line that is right.
 
-Somebody's code becomes a `Subject` (subjects), is run at a plan's draws (plan, settings, inputs) beside the truth (truth,
-reference), and each draw is a `Case`. A diagnosis sees only cases (diagnose, slips, operations); a flat script has its
-own way (script). All end in one `Report`, which renderers only read.
+Somebody's code becomes a `Subject` (subjects), is run at a plan's draws (plan, settings, own, inputs) beside the truth
+(truth, reference), and each draw is a `Case`. A diagnosis sees only cases (diagnose, slips, operations); a flat script
+has its own way (script). All end in one `Report`, which renderers only read.
 """
 
 from __future__ import annotations

@@ -36,9 +36,8 @@ def make(
 ) -> Judged:
     """One case. `bound` is the operation whose forward equals the user's at this draw; it may be the truth.
 
-    `limit` is in seconds, for the differences if it comes to them. With `tied` the draw is known to have ties: then the operation is the truth, as it knows which gradients are right.
-
-    Raises `UserCodeError` and what `truth.find` raises.
+    `limit` is in seconds, for the differences if it comes to them. With `tied` the draw is known to have ties: then the
+    operation is the truth, as it knows which gradients are right. Raises `UserCodeError` and what `truth.find` raises.
     """
     output = truth.deterministic(subject, draw)
     grad_output = random_grad(output)
@@ -74,7 +73,13 @@ def make(
 
 
 def _truth(
-    subject: Subject, draw: Draw, grad: Tensor, known: Vjp | None, run: Run, user: Mapping[str, Tensor | None], limit: float
+    subject: Subject,
+    draw: Draw,
+    grad: Tensor,
+    known: Vjp | None,
+    run: Run,
+    user: Mapping[str, Tensor | None],
+    limit: float,
 ) -> truth.Truth:
     try:
         return truth.find(subject, draw, grad, known, limit)
@@ -86,12 +91,13 @@ def _truth(
 
 
 def _factors(run: Run, user: Mapping[str, Tensor | None], right: Mapping[str, Tensor]) -> dict[str, int]:
-    """What a gradient that was read off an update must be multiplied by: an update may take a mean or, handed y − ŷ, add."""
-    factors = {}
+    """What makes a gradient of what was read off an update: an update may take a mean or, handed y − ŷ, add."""
+    factors: dict[str, int] = {}
     for name in run.updated:
         value = user[name]
-        for size in (1, *run.output.shape) if value is not None else ():
-            factors |= {name: c for c in (size, -size) if name not in factors and same(c * value, right[name], 1e-7)}
+        candidates = [sign * size for size in (1, *run.output.shape) for sign in (1, -1)] if value is not None else []
+        fitting = [c for c in candidates if value is not None and same(c * value, right[name], 1e-7)]
+        factors |= {name: fitting[0]} if fitting else {}
     return factors
 
 

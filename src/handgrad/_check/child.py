@@ -11,6 +11,7 @@ import os
 import resource
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 MEMORY = 4 << 30  # bytes of address space that the checked code may add to what importing torch takes
@@ -46,7 +47,8 @@ class Channel:
 
 def limit() -> None:
     """Bound the address space, core files and forks of this process from now on."""
-    used = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) << 10
+    status = Path("/proc/self/status").read_text()
+    used = int(status.partition("VmSize:")[2].split()[0]) << 10
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     count = 0

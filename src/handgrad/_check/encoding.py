@@ -72,4 +72,6 @@ def _decoded_gradient(data: Mapping[str, Any]) -> Gradient:
     )
     shapes = {key: None if data[key] is None else tuple(data[key]) for key in ("shape", "expected_shape")}
     error = data["relative_error"]
-    return Gradient(**{**data, **shapes, "findings": findings, "relative_error": float(error) if error is not None else None})
+    return Gradient(
+        **{**data, **shapes, "findings": findings, "relative_error": float(error) if error is not None else None}
+    )

@@ -62,7 +62,12 @@ def parse(text: str) -> tuple[str, Spec]:
     """`x=2x3x9x7:kind` as name and spec. Raises `HandgradError` for anything else."""
     match = re.fullmatch(r"(\w+)=((?:\d+(?:x\d+)*)?)(?::(\w+))?", text.replace(" ", ""))
     if match is None or (match[3] or "normal") not in KINDS:
-        raise error("check", f"`--input {text}` is not NAME=SHAPE or NAME=SHAPE:KIND", example="x=2x3x9x7", kinds=", ".join(KINDS))
+        raise error(
+            "check",
+            f"`--input {text}` is not NAME=SHAPE or NAME=SHAPE:KIND",
+            example="x=2x3x9x7",
+            kinds=", ".join(KINDS),
+        )
     shape = tuple(int(size) for size in match[2].split("x") if size)
     return match[1], Spec(shape, match[3] or "normal")
 

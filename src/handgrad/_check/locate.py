@@ -19,7 +19,7 @@ from .inputs import Draw
 from .report import Location
 from .subjects import Subject, UserCodeError
 from .subjects.explaining import operand_shapes
-from .subjects.source import maker, source, target
+from .subjects.source import Source, maker, source, target
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,21 @@ _SHAPING = {
 
 def place_of(subject: Subject, name: str, draw: Draw, case: Case, cause: str) -> Place | None:
     """The place in backward where the gradient of `name` is made; None where there is no source to read."""
-    found = source(subject.adapter.functions[-1])
-    expression = found and maker(found.tree, name, _position(subject, name), deep=cause not in _SHAPING)
-    if found is None or expression is None:
+    found = _backward(subject)
+    if found is None:
+        return None
+    expression = maker(found.tree, name, _position(subject, name), deep=cause not in _SHAPING)
+    if expression is None:
         return None
     scope = backward_scope(subject, draw, case.grad_output)
     location = Location(found.file, expression.lineno, expression.col_offset + 1)
     return Place(location, ast.unparse(expression), operand_shapes(expression, scope))
+
+
+def _backward(subject: Subject) -> Source | None:
+    """The source of backward: the last function, or what a forward defines inside and returns."""
+    found = source(subject.adapter.functions[-1])
+    return found.inner() if found is not None and len(subject.adapter.functions) == 1 else found
 
 
 def _position(subject: Subject, name: str) -> int | None:
@@ -58,12 +66,13 @@ def _position(subject: Subject, name: str) -> int | None:
 
 def backward_scope(subject: Subject, draw: Draw, grad_output: Tensor) -> dict[str, Any]:
     """The local variables of backward when it returns; empty if it cannot be watched."""
-    function = subject.adapter.functions[-1]
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
     scope: dict[str, Any] = {}
+    found = _backward(subject)
+    if found is None:
+        return scope
     try:
         run = subject.run(draw.inputs, draw.options)
-        with watching(code, scope):
+        with watching(found, scope):
             run.backward(grad_output)
     except UserCodeError:
         pass
@@ -71,11 +80,11 @@ def backward_scope(subject: Subject, draw: Draw, grad_output: Tensor) -> dict[st
 
 
 @contextmanager
-def watching(code: Any, scope: dict[str, Any]) -> Iterator[None]:
-    """Copy the local variables of every frame of this code when it returns."""
+def watching(found: Source, scope: dict[str, Any]) -> Iterator[None]:
+    """Copy the local variables of every frame that runs this source when it returns."""
 
     def profile(frame: FrameType, event: str, _: Any) -> None:
-        if event == "return" and frame.f_code is code:
+        if event == "return" and found.made(frame.f_code):
             scope.update(frame.f_locals)
 
     before: Callable[..., Any] | None = sys.getprofile()
@@ -88,7 +97,7 @@ def watching(code: Any, scope: dict[str, Any]) -> Iterator[None]:
 
 def line_that_is_right(subject: Subject, name: str, draws: Sequence[Draw], judged: Sequence[Judged]) -> str | None:
     """`dw = x.T @ g`: an assignment in the code's own variables that gives the truth at two sizes, or None."""
-    found = source(subject.adapter.functions[-1])
+    found = _backward(subject)
     wanted = [one for one in judged if any(one.draw is draw for draw in draws)][:2]
     if len(wanted) < 2:
         wanted = [*wanted, *(one for one in judged if all(one is not other for other in wanted))][:2]

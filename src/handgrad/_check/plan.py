@@ -6,23 +6,20 @@ sizes, and others made from them. Without it the operation is recognised by its 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from .._errors import error
+from .._errors import HandgradError, error
 from . import reference
-from .inputs import Draw, Spec, draw, other_sizes, spec_of, with_ranges
-from .settings import forms
+from .inputs import Draw, Spec, draw, spec_of, with_ranges
 from .operations import Bound, Operation, Setting, get, recognise
+from .own import named, others, own_draw, pruned, tensors_of
+from .settings import forms
 from .subjects import Subject, UserCodeError
 from .subjects.arguments import option_of
-from .subjects.calling import from_library
 
 
 @dataclass(frozen=True)
@@ -56,28 +53,47 @@ class Wanted:
 
 
 def plan(subject: Subject, wanted: Wanted) -> Plan:
-    """The draws for a subject. Raises `HandgradError` if nothing says what to run it on, `UserCodeError` if it never runs."""
+    """The draws for a subject.
+
+    Raises `HandgradError` if nothing says what to run it on, `UserCodeError` if it never runs.
+    """
     made = Plan(operation=get(wanted.like) if wanted.like else None, declared=wanted.like is not None)
     if made.operation is not None:
         _settings(subject, wanted, made.operation, made)
     values, constants = tensors_of(wanted.given, subject.adapter.inputs)
-    wanted = replace(wanted, given=values, options={**constants, **wanted.options})
-    specs = with_ranges(_named(wanted.specs, subject.adapter.inputs)) | {name: spec_of(value) for name, value in values.items()}
+    specs = with_ranges(named(wanted.specs, subject.adapter.inputs)) | {n: spec_of(v) for n, v in values.items()}
     if specs or (not subject.adapter.inputs and subject.adapter.parameters()):
-        own = _own(subject, wanted, specs)
-        _add(subject, made, own, wanted.options, first=not made.steps)
-        for index, other in enumerate(_others(subject, own, specs)):
-            _add(subject, made, Draw(draw(other, 3 + index), wanted.options, f"other sizes {index + 1}", own=False), wanted.options)
+        _own_sizes(subject, made, specs, values, {**constants, **wanted.options})
     elif made.operation is None:
-        names = " ".join(f"--input {name}=2x3" for name in subject.adapter.inputs)
-        raise error("check", f"nothing says what to run `{subject.name}` on",
-                    hint=f"{names}, or --like conv2d, or an example_inputs() in the file")
+        raise _nothing_given(subject)
     if not made.steps:
         raise made.refused[0][1]
+    return _settled(made)
+
+
+def _nothing_given(subject: Subject) -> HandgradError:
+    names = " ".join(f"--input {name}=2x3" for name in subject.adapter.inputs)
+    hint = f"{names}, or --like conv2d, or an example_inputs() in the file"
+    return error("check", f"nothing says what to run `{subject.name}` on", hint=hint)
+
+
+def _own_sizes(
+    subject: Subject, made: Plan, specs: Mapping[str, Spec], values: Mapping[str, Tensor], options: Mapping[str, Any]
+) -> None:
+    """The person's own sizes, and others made from them."""
+    own = own_draw(subject, specs, values, options)
+    _add(subject, made, own, first=not made.steps)
+    for index, other in enumerate(others(subject, own, specs)):
+        _add(subject, made, Draw(draw(other, 3 + index), options, f"other sizes {index + 1}", own=False))
+
+
+def _settled(made: Plan) -> Plan:
+    """The plan without the draws that say nothing."""
     _drop_other_ranks(made)
-    if made.declared and not any(step.bound for step in made.steps):  # it is another operation: two draws show that
-        made.steps = sorted(made.steps, key=lambda step: sum(value.numel() for value in step.draw.inputs.values()))[:2]
-    if not made.declared and any(step.bound is None for step in made.steps):  # a name is believed if all draws agree
+    agreeing = [step for step in made.steps if step.bound is not None]
+    if made.declared and not agreeing:  # it is another operation: two draws show that
+        made.steps = sorted(made.steps, key=lambda step: sum(v.numel() for v in step.draw.inputs.values()))[:2]
+    if not made.declared and len(agreeing) < len(made.steps):  # a name is believed if all draws agree
         made.steps = [Step(step.draw) for step in made.steps]
         made.operation, made.notes = None, []
     return made
@@ -91,8 +107,8 @@ def _settings(subject: Subject, wanted: Wanted, operation: Operation, made: Plan
     agreeing = [step for step in made.steps if step.bound is not None]
     if len(agreeing) == 1:  # a diagnosis needs a second draw of other sizes
         only = agreeing[0].draw
-        for other in _others(subject, only, {}, count=1):
-            _add(subject, made, Draw(draw(other, 3), only.options, f"{only.label}, other sizes", own=False), only.options)
+        for other in others(subject, only, {}, count=1):
+            _add(subject, made, Draw(draw(other, 3), only.options, f"{only.label}, other sizes", own=False))
 
 
 def _step(subject: Subject, wanted: Wanted, operation: Operation, setting: Setting, made: Plan) -> Step | None:
@@ -105,7 +121,7 @@ def _step(subject: Subject, wanted: Wanted, operation: Operation, setting: Setti
         except UserCodeError as refused:
             problem = problem or refused
             continue
-        one = _pruned(subject, one, output)
+        one = pruned(subject, one, output)
         bound = reference.agrees(operation, one, output, _of_operation(one.options))
         if bound is not None:
             return Step(one, bound)
@@ -115,72 +131,7 @@ def _step(subject: Subject, wanted: Wanted, operation: Operation, setting: Setti
     return taken
 
 
-def _own(subject: Subject, wanted: Wanted, specs: Mapping[str, Spec]) -> Draw:
-    """The person's own sizes, with their values where they gave them and fresh ones for a class's parameters."""
-    own = Draw({**draw(specs, 1), **wanted.given, **_parameters(subject)}, wanted.options)
-    return _pruned(subject, own, subject.run(own.inputs, own.options).output)
-
-
-def _pruned(subject: Subject, one: Draw, output: Tensor) -> Draw:
-    """The draw without arrays of a class that the output does not depend on: momenta, running statistics."""
-    for name in [name for name in one.inputs if name in subject.adapter.parameters()]:
-        changed = {**one.inputs, name: one.inputs[name] + 1.0}
-        try:
-            other = subject.run(changed, one.options).output
-        except UserCodeError:
-            continue
-        if other.shape == output.shape and torch.equal(other, output):
-            subject.adapter.ignore(name)
-    known = {*subject.adapter.inputs, *subject.adapter.parameters()}
-    return replace(one, inputs={name: value for name, value in one.inputs.items() if name in known or not subject.adapter.inputs})
-
-
-def _named(specs: Mapping[str, Spec], names: Sequence[str]) -> dict[str, Spec]:
-    """The specs under the forward's own names; those under other names fill what is left, in order."""
-    free = iter([name for name in names if name not in specs])
-    found = {name if name in names or not names else next(free, name): spec for name, spec in specs.items()}
-    if names and (extra := [name for name in found if name not in names]):
-        raise error("check", f"there is no input for `{extra[0]}`", inputs=", ".join(names))
-    return {name: found[name] for name in (names or found) if name in found}
-
-
-def _parameters(subject: Subject, seed: int = 7) -> dict[str, Tensor]:
-    """Near the values that the constructor gave, but not at them: a γ of 1 or a bias of 0 hides what forgets it."""
-    own = subject.adapter.parameters()
-    return {n: own[n] + 0.4 * noise for n, noise in draw({n: Spec(tuple(v.shape)) for n, v in own.items()}, seed).items()}
-
-
-def _others(subject: Subject, own: Draw, known: Mapping[str, Spec], count: int = 2) -> list[dict[str, Spec]]:
-    """Other sizes that the forward takes; the same ones, with other values, if it takes none."""
-    parameters = subject.adapter.parameters()
-    specs = {n: Spec(tuple(v.shape)) if n in parameters else known.get(n) or spec_of(v) for n, v in own.inputs.items()}
-
-    def runs(inputs: Mapping[str, Tensor]) -> bool:
-        """Forward and backward: sizes that only one of them takes show a slip less often than a limit of the code."""
-        try:
-            run = subject.run(inputs, own.options)
-            run.backward(torch.ones_like(run.output))
-        except UserCodeError:
-            return False
-        return run.output.numel() > 0
-
-    if not runs(own.inputs):
-        return []
-
-    def accepts(sizes: dict[str, Spec]) -> bool:
-        return runs(draw(sizes, 2))
-
-    return other_sizes(specs, accepts, count, small=_takes_time(subject, own)) or [specs]
-
-
-def _takes_time(subject: Subject, own: Draw) -> bool:
-    """Whether a difference for every entry of the inputs would be felt."""
-    begin = time.perf_counter()
-    subject.run(own.inputs, own.options)
-    return (time.perf_counter() - begin) * sum(value.numel() for value in own.inputs.values()) > 0.5
-
-
-def _add(subject: Subject, made: Plan, one: Draw, fixed: Mapping[str, Any], *, first: bool = False) -> None:
+def _add(subject: Subject, made: Plan, one: Draw, *, first: bool = False) -> None:
     """Run the forward at a draw and put it where it belongs."""
     try:
         output = subject.run(one.inputs, one.options).output
@@ -192,7 +143,7 @@ def _add(subject: Subject, made: Plan, one: Draw, fixed: Mapping[str, Any], *, f
     if made.operation is None:
         made.operation, bound = _recognised(one, output, made)
     else:
-        bound = reference.agrees(made.operation, one, output, _of_operation(fixed))
+        bound = reference.agrees(made.operation, one, output, _of_operation(one.options))
     made.steps.append(Step(one, bound))
 
 
@@ -209,21 +160,6 @@ def _recognised(one: Draw, output: Tensor, made: Plan) -> tuple[Operation | None
 def _of_operation(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that an operation knows, without what else the forward is called with."""
     return {name: value for name, value in options.items() if option_of(name) == name}
-
-
-def tensors_of(given: Any, names: Sequence[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Somebody's inputs in the forward's order, or by name, as tensors and as what is no tensor.
-
-    Raises `HandgradError` if there are more than the forward has parameters.
-    """
-    if not isinstance(given, Mapping):
-        items = list(given) if isinstance(given, tuple | list) else [given]
-        if len(items) > len(names):
-            raise error("check", f"{len(items)} inputs are given for {len(names)} parameters", parameters=", ".join(names))
-        given = dict(zip(names, items, strict=False))
-    given = {name: given[name] for name in (*names, *given) if name in given}  # in the forward's order
-    tensors = {n: v for n, value in given.items() if isinstance(value, Tensor | np.ndarray) and (v := from_library(value)) is not None}
-    return tensors, {name: value for name, value in given.items() if name not in tensors and value is not None}
 
 
 def _drop_other_ranks(made: Plan) -> None:

@@ -12,7 +12,16 @@ from .causes import CAUSES
 from .report import Finding, Gradient, Report
 
 _COLOURS = {"correct": "bold green", "wrong": "bold red", "error": "bold red", "inconclusive": "bold yellow"}
-_SHOWN_ALREADY = {"shape", "expected_shape", "relative_error", "expression", "operands", "map", "user_values", "true_values"}
+_SHOWN_ALREADY = {
+    "shape",
+    "expected_shape",
+    "relative_error",
+    "expression",
+    "operands",
+    "map",
+    "user_values",
+    "true_values",
+}
 
 
 def text(report: Report, *, verbose: bool = False) -> Text:
@@ -78,7 +87,11 @@ def _rows(gradient: Gradient, verbose: bool) -> Iterator[tuple[str, str]]:
         if finding.fix and finding.fix != gradient.fix:
             yield "fix", finding.fix
         if verbose:
-            yield from ((key.replace("_", " "), str(finding.evidence[key])) for key in ("user_values", "true_values") if key in finding.evidence)
+            yield from (
+                (key.replace("_", " "), str(finding.evidence[key]))
+                for key in ("user_values", "true_values")
+                if key in finding.evidence
+            )
     if gradient.fix:
         yield "fix", gradient.fix
     if gradient.note:

@@ -1,7 +1,7 @@
 """An operation's setting in the terms of somebody's code: their names, their layout, the options that they take.
 
-Code takes what it takes: a stride as one number only, a weight as (I, O), no dilation, a kernel fixed in an object. So a
-setting is tried in several forms, from the setting as it is to what the code's own shapes leave of it.
+Code takes what it takes: a stride as one number only, a weight as (I, O), no dilation, a kernel fixed in an object.
+So a setting is tried in several forms, from the setting as it is to what the code's own shapes leave of it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def names_of(subject: Subject, operation: Operation, setting: Setting) -> dict[s
     free += subject.adapter.parameters()
     found: dict[str, str] = {}
     for role in setting.sizes:
-        match = next((n for n in free if n not in found.values() and word(n.rpartition(".")[2]) in _WORDS.get(role, ())), None)
+        match = next(
+            (n for n in free if n not in found.values() and word(n.rpartition(".")[2]) in _WORDS.get(role, ())), None
+        )
         if match:
             found[role] = match
     for role in setting.sizes:
@@ -107,5 +109,7 @@ def _resized(value: Tensor, sizes: Mapping[int, int], generator: torch.Generator
     """Another draw whose channel axis, which is the second or the last, has the size that the parameters say."""
     if not value.is_floating_point():
         return value
-    shape = [sizes.get(size, size) if axis in (1, value.ndim - 1) and axis else size for axis, size in enumerate(value.shape)]
+    shape = [
+        sizes.get(size, size) if axis in (1, value.ndim - 1) and axis else size for axis, size in enumerate(value.shape)
+    ]
     return torch.randn(shape, generator=generator, dtype=torch.float64)

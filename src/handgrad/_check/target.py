@@ -49,7 +49,9 @@ def _script(request: Request, path: str) -> Report:
         raise error("check", "a flat script needs --output, --grad-output and --wrt VARIABLE=GRADIENT")
     pairs = [pair.partition("=") for pair in request.wrt]
     if not all(name and sign and gradient for name, sign, gradient in pairs):
-        raise error("check", f"`--wrt {' '.join(request.wrt)}` is not VARIABLE=GRADIENT", example="kernel=grads_weights")
+        raise error(
+            "check", f"`--wrt {' '.join(request.wrt)}` is not VARIABLE=GRADIENT", example="kernel=grads_weights"
+        )
     return check_script(path, request.output, request.grad_output, {name: gradient for name, _, gradient in pairs})
 
 

@@ -1,7 +1,8 @@
 """The right gradient of somebody's forward pass: by autograd where that can see it, else by differences.
 
 Autograd's word is not taken for it. A `.detach()` or a `no_grad` in the forward makes it silently partial, so one
-central difference along a random direction must agree for every input. Where it does not, the differences are the truth.
+central difference along a random direction must agree for every input. Where it does not, the differences are the
+truth.
 """
 
 from __future__ import annotations
@@ -66,7 +67,11 @@ def by_autograd(subject: Subject, draw: Draw) -> Truth | None:
 
     def vjp(grad_output: Tensor) -> Mapping[str, Tensor]:
         grads = torch.autograd.grad(
-            output, list(leaves.values()), grad_output.to(output.dtype).reshape(output.shape), retain_graph=True, allow_unused=True
+            output,
+            list(leaves.values()),
+            grad_output.to(output.dtype).reshape(output.shape),
+            retain_graph=True,
+            allow_unused=True,
         )
         zero = {name: torch.zeros_like(draw.inputs[name]) for name in differentiable(draw)}
         return zero | {n: g.double() for n, g in zip(leaves, grads, strict=True) if g is not None}
@@ -129,7 +134,9 @@ def by_differences(subject: Subject, draw: Draw, single: bool = False, limit: fl
     if calls * seconds > limit or entries * middle.numel() > 3e7:
         raise TooSlow(f"{calls} forward passes of {seconds:.2g} s")
     jacobians = {
-        name: torch.stack([_row(subject, draw, name, i, middle, single, affine) for i in range(draw.inputs[name].numel())])
+        name: torch.stack(
+            [_row(subject, draw, name, i, middle, single, affine) for i in range(draw.inputs[name].numel())]
+        )
         for name, affine in linear.items()
         if draw.inputs[name].numel()
     }
@@ -142,7 +149,9 @@ def by_differences(subject: Subject, draw: Draw, single: bool = False, limit: fl
     return Truth(vjp, "differences", 1e-3 if single else 2e-6)
 
 
-def by_directions(subject: Subject, draw: Draw, grad: Tensor, user: Mapping[str, Tensor | None], single: bool) -> Truth | None:
+def by_directions(
+    subject: Subject, draw: Draw, grad: Tensor, user: Mapping[str, Tensor | None], single: bool
+) -> Truth | None:
     """The user's own gradient, if differences along three random directions confirm all of it; None otherwise.
 
     For a forward whose Jacobian would take too long: it can tell that a gradient is right, not why one is wrong.
@@ -221,4 +230,3 @@ def _without_autograd(
         if all(confirmed(subject, draw, truth, n, grad_output, single) for n in differentiable(draw)):
             return truth
     return by_differences(subject, draw, single, limit)
-

@@ -21,7 +21,7 @@ _USAGE = 2
 _OPTIONS = ("stride", "padding", "dilation", "groups", "kernel_size", "eps")  # of an operation
 
 
-class Sizes(click.ParamType):
+class Sizes(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
     """`2` or `2,1` or `2x1`: a number for every axis, or one each."""
 
     name = "N[,N…]"
@@ -37,7 +37,9 @@ class Sizes(click.ParamType):
 
 @click.command()
 @click.argument("target")
-@click.option("inputs", "--input", multiple=True, metavar="NAME=SHAPE[:KIND]", help="An input: x=2x3x9x7, t=5:int. Repeatable.")
+@click.option(
+    "inputs", "--input", multiple=True, metavar="NAME=SHAPE[:KIND]", help="An input: x=2x3x9x7, t=5:int. Repeatable."
+)
 @click.option("--like", metavar="OPERATION", help="What the forward is declared to be: conv2d, linear, relu …")
 @click.option("--stride", type=Sizes())
 @click.option("--padding", type=Sizes())

@@ -52,7 +52,9 @@ def accepted(names: Sequence[str], inputs: Sequence[str]) -> frozenset[str]:
     return frozenset(option for name in rest if (option := option_of(name)))
 
 
-def bind(function: Callable[..., Any], inputs: Mapping[str, Any], options: Mapping[str, Any], skip: int = 0) -> dict[str, Any]:
+def bind(
+    function: Callable[..., Any], inputs: Mapping[str, Any], options: Mapping[str, Any], skip: int = 0
+) -> dict[str, Any]:
     """The arguments of a forward call, by name and in order: inputs, then options, then its own defaults.
 
     Raises `HandgradError` if a parameter is neither.
@@ -72,8 +74,12 @@ def bind(function: Callable[..., Any], inputs: Mapping[str, Any], options: Mappi
         elif left:
             arguments[parameter.name] = inputs[left.pop(0)]
         else:
-            raise error("check", f"nothing is given for the argument `{parameter.name}` of `{function.__name__}`",
-                        hint=f"--input {parameter.name}=2x3, or an example_inputs() in the file", given=", ".join(inputs))
+            raise error(
+                "check",
+                f"nothing is given for the argument `{parameter.name}` of `{function.__name__}`",
+                hint=f"--input {parameter.name}=2x3, or an example_inputs() in the file",
+                given=", ".join(inputs),
+            )
     return arguments
 
 
@@ -82,13 +88,11 @@ def _option(parameter: inspect.Parameter, options: Mapping[str, Any]) -> Any:
         return options[parameter.name]
     if parameter.name.endswith(_DICTIONARIES):
         return dictionary(options)
-    option = option_of(parameter.name)
+    option = option_of(parameter.name) or ""
     if option in options:
         return options[option]
     # an option without a default that nobody gave is the framework's: stride 1, padding 0
-    if parameter.default is inspect.Parameter.empty and option in _PLAIN:
-        return _PLAIN[option]
-    return None
+    return _PLAIN.get(option) if parameter.default is inspect.Parameter.empty else None
 
 
 _PLAIN = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "eps": 1e-5, "dim": -1}
@@ -105,7 +109,12 @@ def dictionary(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def bind_backward(
-    function: Callable[..., Any], grad: Any, arguments: Mapping[str, Any], output: Any, extras: Sequence[Any], options: Mapping[str, Any]
+    function: Callable[..., Any],
+    grad: Any,
+    arguments: Mapping[str, Any],
+    output: Any,
+    extras: Sequence[Any],
+    options: Mapping[str, Any],
 ) -> list[Any]:
     """The arguments of a backward call.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -47,7 +47,7 @@ class AutogradFunction:
         self.name = function.__name__
         self.with_context = function.setup_context is torch.autograd.Function.setup_context
         backward = function.backward if function.backward is not torch.autograd.Function.backward else function.vjp
-        self.functions = (function.forward, backward)
+        self.functions: tuple[Callable[..., Any], ...] = (function.forward, backward)
         names = [p.name for p in args.parameters(function.forward, skip=int(self.with_context))]
         self.inputs = tuple(names)
         self.accepts = args.accepted(names, ())

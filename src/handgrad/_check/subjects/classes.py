@@ -27,7 +27,7 @@ class ClassInstance:
         self.name = name or type(template).__name__
         forward = _forward(template)
         backward = getattr(template, "backward", None)
-        self.functions = (forward, backward) if backward else (forward,)
+        self.functions: tuple[Callable[..., Any], ...] = (forward, backward) if backward else (forward,)
         names = [p.name for p in args.parameters(forward)]
         self.inputs = tuple(names)
         self.accepts = args.accepted(names, ())
@@ -87,16 +87,21 @@ class ClassInstance:
             kept = state.gradients(thing, left, before)
             rate = _rate(thing, function)
             moved = state.steps({n: p for n, p in left.items() if n not in kept}, old, rate) if rate else {}
-            missing = {n: None for n, p in left.items() if isinstance(p[0].value, nn.Parameter) and n not in kept | moved}
+            missing = {
+                n: None for n, p in left.items() if isinstance(p[0].value, nn.Parameter) and n not in kept | moved
+            }
             used = any(argument is grad for argument in bound)
-            return Returned({**returned.values, **kept, **moved, **missing}, returned.wrong_count, used, frozenset(moved))
+            return Returned(
+                {**returned.values, **kept, **moved, **missing}, returned.wrong_count, used, frozenset(moved)
+            )
 
         known = {name: leaf for name, leaf in leaves.items() if leaf is not None}
         return Start(output, {**own, **known}, backward, lambda: _kept(thing) | cached(extras))
 
 
 def _forward(thing: Any) -> Callable[..., Any]:
-    return thing.forward if hasattr(thing, "forward") else thing.__call__
+    forward: Callable[..., Any] = thing.forward if hasattr(thing, "forward") else thing.__call__
+    return forward
 
 
 def _fresh(template: Any) -> Any:

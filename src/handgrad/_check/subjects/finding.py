@@ -9,6 +9,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -43,7 +44,9 @@ def parse(text: str) -> Target:
     if target.is_file and not Path(target.module).is_file():
         raise error("check", f"there is no file {target.module}", hint="TARGET is file.py, file.py:Name or module:Name")
     if not target.is_file and not target.name:
-        raise error("check", f"{text} is neither a file nor module:Name", hint="TARGET is file.py, file.py:Name or module:Name")
+        raise error(
+            "check", f"{text} is neither a file nor module:Name", hint="TARGET is file.py, file.py:Name or module:Name"
+        )
     return target
 
 
@@ -84,9 +87,9 @@ def candidates(namespace: Mapping[str, Any], module: str) -> dict[str, Callable[
     for name, value in own.items():
         if inspect.isclass(value):
             if _is_checkable(value) and not _is_base(value, own.values()):
-                found[name] = lambda value=value: of_class(value, namespace)  # type: ignore[misc]
+                found[name] = partial(of_class, value, namespace)
         elif inspect.isfunction(value) and (pair := _pair(name, own)):
-            found[pair] = lambda name=name, pair=pair: Functions(pair, own[name], own[_backward(name)])  # type: ignore[misc]
+            found[pair] = partial(Functions, pair, value, own[_backward(name)])
     return found
 
 
@@ -128,8 +131,12 @@ def of_class(cls: type, namespace: Mapping[str, Any]) -> Adapter:
         try:
             return ClassInstance(make(cls), cls.__name__)
         except TypeError as problem:
-            raise error("check", f"`{cls.__name__}` cannot be made without arguments",
-                        hint="write an example_layer() in the file that returns one", reason=problem) from problem
+            raise error(
+                "check",
+                f"`{cls.__name__}` cannot be made without arguments",
+                hint="write an example_layer() in the file that returns one",
+                reason=problem,
+            ) from problem
         except Exception as problem:
             raise UserCodeError("construction", problem) from problem
 
@@ -145,12 +152,18 @@ def of_object(thing: Any) -> Adapter:
         return of_class(thing, {})
     if hasattr(thing, "forward") or callable(thing):
         return ClassInstance(thing)
-    raise error("check", f"a {type(thing).__name__} cannot be checked",
-                hint="an autograd.Function, (forward, backward), an object with both, or a path")
+    raise error(
+        "check",
+        f"a {type(thing).__name__} cannot be checked",
+        hint="an autograd.Function, (forward, backward), an object with both, or a path",
+    )
 
 
 def choose(found: Mapping[str, Callable[[], Adapter]], target: Target, example: Callable[[], Any] | None) -> Subject:
-    """The candidate that was asked for, the only one, or what `example_layer` returns. Raises `HandgradError` that lists them otherwise."""
+    """The candidate that was asked for, the only one, or what `example_layer` returns.
+
+    Raises `HandgradError` that lists them otherwise.
+    """
     name = target.name
     for ending in ("_forward", "_backward"):
         name = name.removesuffix(ending)
@@ -161,7 +174,11 @@ def choose(found: Mapping[str, Callable[[], Adapter]], target: Target, example: 
     if not target.name and example is not None:  # several classes, and the file says which one it is about
         with steady():
             return Subject(of_object(call("example_layer", example)))
-    what = f"there is no `{target.name}` in {target.module}" if target.name else f"{target.module} has several things to check"
+    what = (
+        f"there is no `{target.name}` in {target.module}"
+        if target.name
+        else f"{target.module} has several things to check"
+    )
     if not found:
         what = f"{target.module} has nothing to check"
     raise error("check", what, hint="TARGET is file.py:Name", candidates=", ".join(found) or "none")

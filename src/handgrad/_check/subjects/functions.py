@@ -18,7 +18,7 @@ class Functions:
 
     def __init__(self, name: str, forward: Callable[..., Any], backward: Callable[..., Any]) -> None:
         self.name = name
-        self.functions = (forward, backward)
+        self.functions: tuple[Callable[..., Any], ...] = (forward, backward)
         names = [p.name for p in args.parameters(forward)]
         self.inputs = tuple(names)
         self.accepts = args.accepted(names, ())
@@ -60,6 +60,10 @@ def cached(extras: list[Any]) -> dict[str, Any]:
     """The tensors in a cache, flat: a tuple's entries by number, a dictionary's by key."""
     found: dict[str, Any] = {}
     for extra in extras:
-        items = extra.items() if isinstance(extra, Mapping) else enumerate(extra if isinstance(extra, tuple | list) else [extra])
+        items = (
+            extra.items()
+            if isinstance(extra, Mapping)
+            else enumerate(extra if isinstance(extra, tuple | list) else [extra])
+        )
         found |= {f"cache[{key!r}]": value for key, value in items if hasattr(value, "shape")}
     return found

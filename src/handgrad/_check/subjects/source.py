@@ -7,6 +7,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from .returned import is_gradient_name, word
@@ -18,6 +19,21 @@ class Source:
 
     file: str
     tree: ast.FunctionDef
+
+    def inner(self) -> Source:
+        """The function inside that it returns, `return y, backward`; itself if there is none."""
+        inside = {
+            node.name: node
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.FunctionDef) and node is not self.tree
+        }
+        names = [node.id for node in returns(self.tree) if isinstance(node, ast.Name)]
+        return next((Source(self.file, inside[name]) for name in names if name in inside), self)
+
+    def made(self, code: CodeType) -> bool:
+        """Whether this source is that of a code object."""
+        lines = range(self.tree.lineno - len(self.tree.decorator_list), (self.tree.end_lineno or self.tree.lineno) + 1)
+        return code.co_name == self.tree.name and code.co_filename == self.file and code.co_firstlineno in lines
 
 
 def source(function: Callable[..., Any]) -> Source | None:
@@ -159,7 +175,7 @@ def _assignments(tree: ast.FunctionDef) -> Iterator[tuple[ast.expr, ast.expr]]:
                     yield from ((element, node.value) for element in target.elts)
                 else:
                     yield target, node.value
-        elif isinstance(node, ast.AugAssign) or (isinstance(node, ast.AnnAssign) and node.value is not None):
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign) and node.value is not None:
             yield node.target, node.value
 
 

@@ -1,8 +1,8 @@
 """What an object keeps: its parameters, and the gradients that its backward pass left beside them.
 
 People write `self.W`, `self.params["W"]`, `self.params[0]`, `nn.Parameter`s and layers inside layers, and leave the
-gradients in `self.dW`, `self.grad_weight`, `self.grads["W"]`, `self.grads[0]`, `self.W.grad`. Every array that an object
-reaches gets a path; a gradient belongs to the parameter of the same owner whose word is the same.
+gradients in `self.dW`, `self.grad_weight`, `self.grads["W"]`, `self.grads[0]`, `self.W.grad`. Every array that an
+object reaches gets a place; a gradient belongs to the parameter of the same owner whose word is the same.
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ def _copy(value: Any) -> Any:
     return value.detach().clone() if isinstance(value, Tensor) else np.array(value)
 
 
-def gradients(thing: object, names: Mapping[str, list[Place]], before: Mapping[int, tuple[Place, Any]]) -> dict[str, Any]:
+def gradients(
+    thing: object, names: Mapping[str, list[Place]], before: Mapping[int, tuple[Place, Any]]
+) -> dict[str, Any]:
     """The gradient of each parameter among what the object holds after its backward pass; those found only."""
     left = {name: list(aliases) for name, aliases in names.items()}
     found: dict[str, Any] = {}
@@ -146,7 +148,9 @@ def gradients(thing: object, names: Mapping[str, list[Place]], before: Mapping[i
     return found | _by_shape(held, {n: p for n, p in left.items() if n not in found}, before)
 
 
-def _by_shape(held: list[Place], left: Mapping[str, list[Place]], before: Mapping[int, tuple[Place, Any]]) -> dict[str, Any]:
+def _by_shape(
+    held: list[Place], left: Mapping[str, list[Place]], before: Mapping[int, tuple[Place, Any]]
+) -> dict[str, Any]:
     """Gradients that no name gives away: the only one of a parameter's shape that backward made or changed."""
     old = {(p.owner, p.container, p.key): value for p, value in before.values()}
     fresh = [p for p in held if not _unchanged(p.value, old.get((p.owner, p.container, p.key)))]

@@ -76,7 +76,9 @@ class Subject:
         self.library: Library = guess(adapter.functions)
         self._settled = False
 
-    def run(self, inputs: Mapping[str, Tensor], options: Mapping[str, Any] | None = None, *, track: bool = False) -> Run:
+    def run(
+        self, inputs: Mapping[str, Tensor], options: Mapping[str, Any] | None = None, *, track: bool = False
+    ) -> Run:
         """The forward pass on these inputs (parameters among them); with `track` under autograd.
 
         Raises `UserCodeError` if the code raises, `HandgradError` if an argument is missing or no tensor comes out.
