@@ -402,3 +402,28 @@ def test_a_mask_missing_inside_a_two_layer_network_is_named():
 
     assert causes("linear+relu+linear", "weight1", dw1, True) == ["mask-missing"]
     assert causes("linear+relu+linear", "weight1", from_gradient, True) == ["mask-from-gradient"]
+
+
+def test_a_scale_gradient_that_is_not_summed_is_named_without_knowing_the_operation():
+    def unsummed(g, input, weight, bias):
+        return g * hatted(input, (0, *range(2, input.dim())))[0]
+
+    cases = cases_of("batch_norm", "weight", unsummed, False, only="R")
+    assert [f.cause for f in diagnose(cases, "weight")] == ["wrong-reduction-axes"]
+
+
+def test_a_result_multiplied_by_grad_output_again_is_named():
+    def wrong(g, input, dim):
+        return soft(input) * (g - (g * soft(input)).sum(-1, keepdim=True)) * g
+
+    assert causes("softmax", "input", wrong, True) == ["upstream-applied-twice"]
+
+
+def test_a_scale_gradient_that_keeps_the_wrong_axis_is_named():
+    def wrong(g, input, weight, bias):
+        return (g * hatted(input, (0, *range(2, input.dim())))[0]).sum((0, 1, 2))
+
+    cases = cases_of("batch_norm", "weight", wrong, True, only="R")
+    (finding,) = diagnose(cases, "weight")
+    assert finding.cause == "wrong-reduction-axes"
+    assert "summed over axes (0, 1, 2) where the axes (0, 2, 3)" in finding.message

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from making import cases_of
+from making import case, cases_of
 from torch import Tensor
 from torch.nn import functional as F
 
 from handgrad._check.diagnose import diagnose
+from handgrad._check.operations import get
 
 Options = dict[str, Any]
 
@@ -397,3 +399,77 @@ def test_what_no_slip_explains_is_not_named():
 
     assert causes_of("weight", ungrouped(dw)) == ["unexplained"]
     assert causes_of("input", ungrouped(dx)) == ["unexplained"]
+
+
+def dw_samples_fastest(g, x, w, o):
+    """grad_output laid out with the samples fastest, beside columns that have the positions fastest."""
+    cols = columns(x, w, o).permute(1, 0, 2).flatten(1)  # (C·K, N·L)
+    return (g.permute(1, 2, 3, 0).reshape(g.shape[1], -1) @ cols.T).reshape(w.shape)
+
+
+def dx_padded_with_the_other_axis(g, x, w, o):
+    (kh, kw), _ = w.shape[2:], numbers(o)
+    return F.conv2d(F.pad(g, (kh - 1, kh - 1, kw - 1, kw - 1)), w.flip(2, 3).transpose(0, 1))
+
+
+def dw_not_cropped_to_the_kernel(g, x, w, o):
+    stride, padding, dilation = numbers(o)
+    return F.conv2d(x.transpose(0, 1), g.transpose(0, 1), None, dilation, padding, stride).transpose(0, 1)
+
+
+UNKNOWN = [
+    (dw_samples_fastest, "reshape-instead-of-permute"),
+    (dw_flipped, "kernel-flipped"),
+    (dw_last_position, "overwrite-instead-of-accumulate"),
+    (dx_not_cropped, "padding-not-cropped"),
+    (dx_first_corner, "wrong-crop"),
+    (dx_last_corner, "wrong-crop"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "cause"), UNKNOWN, ids=lambda value: getattr(value, "__name__", value))
+def test_what_shows_in_the_values_is_named_without_knowing_the_operation(wrong, cause):
+    role = "input" if wrong.__name__.startswith("dx") else "weight"
+    assert causes_of(role, ungrouped(wrong), known=False) == [cause]
+
+
+def test_a_convolution_that_gives_dw_is_larger_than_the_kernel_where_the_stride_leaves_a_remainder():
+    assert causes_of("weight", ungrouped(dw_not_cropped_to_the_kernel)) == ["wrong-crop"]
+
+
+def test_the_padding_of_a_full_correlation_for_the_other_axis():
+    def wrong(g, input, weight, bias, **options):
+        plain = (
+            options["stride"] == (1, 1) == options["dilation"]
+            and not any(options["padding"])
+            and "groups" not in options
+        )
+        return (
+            dx_padded_with_the_other_axis(g, input, weight, options) if plain else vjp(input, weight, g, "x", options)
+        )
+
+    def cases(kernel, size):
+        inputs = {"input": torch.randn(2, 3, *size).double(), "weight": torch.randn(4, 3, *kernel).double()}
+        options = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
+        inputs["bias"] = torch.randn(4).double()
+        return case(F.conv2d, inputs, "input", wrong, get("conv2d"), options)
+
+    draws = [cases((3, 2), (7, 8)), cases((2, 4), (9, 8))]
+    assert [f.cause for f in diagnose(draws, "input")] == ["height-width-swapped"]
+
+
+@pytest.mark.parametrize(
+    ("code", "flip", "corner"),
+    [
+        ("", "kernel-not-flipped", "wrong-crop"),
+        ("dx[:, :, i:i + k] += w[:, :, ::-1] * g", "kernel-flipped", "padding-ignored"),
+        ("x_pad = np.pad(x, p)\nreturn correlate2d(g, w)", "kernel-not-flipped", "wrong-crop"),
+    ],
+)
+def test_the_code_tells_slips_apart_that_have_the_same_values(code, flip, corner):
+    def named(wrong):
+        cases = [replace(one, code=code) for one in cases_of("conv2d", "input", ungrouped(wrong))]
+        return [f.cause for f in diagnose([one for one in cases if not one.is_right("input")], "input", cases)]
+
+    assert named(dx_kernel_as_it_is) == [flip]
+    assert named(dx_first_corner) == [corner]

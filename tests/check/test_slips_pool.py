@@ -1,6 +1,5 @@
 """Slips of pooling, written window by window."""
 
-# ruff: noqa: ARG001, ARG005 - a backward pass is given what it may not need
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -84,6 +83,11 @@ def remainder_lost(g, input, **o):
     return dx[:, :, : dx.shape[2] - lost[0], : dx.shape[3] - lost[1]]
 
 
+def remainder_zero(g, input, **o):
+    part = remainder_lost(g, input, **o)
+    return F.pad(part, (0, input.shape[3] - part.shape[3], 0, input.shape[2] - part.shape[2]))
+
+
 SLIPS = [
     ("max_pool2d", "overwrite-instead-of-accumulate", lambda g, **o: max_dx(g, **o, add=False)),
     ("max_pool2d", "overwrite-instead-of-accumulate", unpooled),
@@ -94,6 +98,8 @@ SLIPS = [
     ("avg_pool2d", "averaged-overlap", lambda g, input, **o: avg_dx(g, input, **o) / overlaps(input, **o).clamp(min=1)),
     ("avg_pool2d", "scale-factor", lambda g, **o: avg_dx(g, **o, share=torch.ones_like)),
     ("avg_pool2d", "tail-lost", remainder_lost),
+    ("avg_pool2d", "tail-lost", remainder_zero),
+    ("avg_pool2d", "stride-ignored", lambda g, **o: avg_dx(g, **{**o, "stride": 1})),
     ("avg_pool2d", "padding-not-cropped", lambda g, input, **o: windows(g, input, o, 0.0, average)),
 ]
 

@@ -67,15 +67,18 @@ def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Fi
 def _first_holding(proposed: Iterable[Path], wrong: list[Draw], right: list[Draw]) -> Path:
     """The first chain that reproduces every wrong draw, and would not have made a right one wrong.
 
-    A slip in one branch of the code leaves other draws right; then it must hold on at least two of the wrong ones.
+    A slip in one branch of the code leaves other draws right; then it must hold on at least two of the wrong ones. One
+    that leaves part of the gradient undetermined is believed last.
     """
-    second: Path = ()
+    second: list[Path] = []
     for path in proposed:
         if all(explains(draw, path) for draw in wrong):
-            if not any(_contradicts(path, draw) for draw in right):
+            loose = any(slip.loose for slip in path)
+            if not loose and not any(_contradicts(path, draw) for draw in right):
                 return path
-            second = second or path
-    return second if len(wrong) > 1 else ()
+            if loose or len(wrong) > 1:
+                second.append(path)
+    return min(second, key=lambda path: any(slip.loose for slip in path), default=())
 
 
 def _pairs(wrong: list[Draw], singles: list[Path]) -> Iterator[Path]:

@@ -28,6 +28,7 @@ class Slip:
     variant: Hashable = None
     message: str = field(default="", compare=False)
     fix: str | None = field(default=None, compare=False)
+    loose: bool = field(default=False, compare=False)  # leaves part of the gradient undetermined
 
 
 Path = tuple[Slip, ...]  # slips in the order in which they happened

@@ -28,7 +28,6 @@ def backwards(draw: Draw) -> Backwards:
         _other_gradients(draw),
         _regularized(draw),
         _stepped(draw),
-        _transposed_operand(draw),
         products(draw),
     )
 
@@ -175,12 +174,3 @@ def _stepped(draw: Draw) -> Backwards:
             )
             fix = f"compute every gradient before `{other}` is updated"
             yield (Slip("updated-weight", (other, f"{rate:.4g}"), message, fix),), linear
-
-
-def _transposed_operand(draw: Draw) -> Backwards:
-    """The backward pass with a square matrix transposed where it is not."""
-    for other, value in draw.inputs.items():
-        square = value.dim() == 2 and value.shape[0] == value.shape[1] > 1 and value.is_floating_point()
-        if other != draw.name and square and (linear := draw.at(other, value.mT.contiguous())) is not None:
-            message = f"this is the gradient for the transposed `{other}`"
-            yield (Slip("transposed", other, message, f"exchange `{other}` and `{other}.mT`"),), linear

@@ -54,6 +54,8 @@ def _is_plain(constant: float) -> bool:
 
 def vagueness(slip: Slip) -> int:
     """How little a slip says: 2 for some multiple, another one in each draw; 1 for a number that is nothing special."""
+    if slip.loose:
+        return 1
     if slip.cause != "scale-factor":
         return 0
     return 2 if slip.variant == _NAMELESS else int(str(slip.variant).startswith(_ODD))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain, combinations, product
 
 from . import Results, Slip
@@ -10,7 +11,8 @@ from .draw import Draw
 
 def repairs(draw: Draw) -> Results:
     """Every way to bring the user's gradient into the shape of the input."""
-    return chain(_sums(draw), _crops(draw), _shifts(draw))
+    found = chain(_sums(draw), _crops(draw), _shifts(draw))
+    return ((replace(slip, loose=True), value) for slip, value in found)
 
 
 def _sums(draw: Draw) -> Results:
