@@ -473,3 +473,21 @@ def test_the_code_tells_slips_apart_that_have_the_same_values(code, flip, corner
 
     assert named(dx_kernel_as_it_is) == [flip]
     assert named(dx_first_corner) == [corner]
+
+
+def test_a_slip_of_a_convolution_before_its_activation_is_named():
+    def wrong(g, input, weight, bias, **options):
+        dz = g * (F.conv2d(input, weight, bias, **options) > 0)
+        if "groups" in options:
+            return vjp(input, weight, dz, "x", options)
+        return dx_kernel_as_it_is(dz, input, weight, options)
+
+    assert causes_of("input", wrong, "conv2d+relu") == ["kernel-not-flipped"]
+
+
+def test_a_convolution_that_gives_dw_with_the_forwards_own_stride_and_dilation():
+    def dw(g, x, w, o):
+        stride, padding, dilation = numbers(o)
+        return F.conv2d(x.transpose(0, 1), g.transpose(0, 1), None, stride, padding, dilation).transpose(0, 1)
+
+    assert causes_of("weight", ungrouped(dw)) == ["stride-dilation-swapped"]
