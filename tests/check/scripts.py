@@ -775,4 +775,181 @@ assert torch.allclose(my_dw, w.grad)
         {"w": "my_dw", "x": "x.grad"},
         {},
     ),
+    (
+        "np_conv_padded",
+        """
+import numpy as np
+x = np.random.randn(5, 3, 8, 8)
+w = np.random.randn(4, 3, 3, 3)
+b = np.random.randn(4)
+def conv(x, w, b, pad):
+    xp = np.pad(x, ((0,0),(0,0),(pad,pad),(pad,pad)))
+    N, C, H, W = xp.shape
+    F, _, K, _ = w.shape
+    out = np.zeros((N, F, H-K+1, W-K+1))
+    for i in range(H-K+1):
+        for j in range(W-K+1):
+            out[:, :, i, j] = np.tensordot(xp[:, :, i:i+K, j:j+K], w, axes=((1,2,3),(1,2,3))) + b
+    return out
+out = conv(x, w, b, 1)
+dout = np.random.randn(*out.shape)
+db = dout.sum(axis=(0, 2))
+xp = np.pad(x, ((0,0),(0,0),(1,1),(1,1)))
+dw = np.zeros_like(w)
+dxp = np.zeros_like(xp)
+for i in range(8):
+    for j in range(8):
+        dw += np.tensordot(dout[:, :, i, j], xp[:, :, i:i+3, j:j+3], axes=(0, 0))
+        dxp[:, :, i:i+3, j:j+3] += np.tensordot(dout[:, :, i, j], w, axes=(1, 0))
+dx = dxp
+""",
+        "out",
+        "dout",
+        {"b": "db", "w": "dw", "x": "dx"},
+        {"b": "wrong-reduction-axes", "x": "padding-not-cropped"},
+    ),
+    (
+        "bce_sign",
+        """
+import numpy as np
+x = np.random.randn(7, 5)
+y = 1 / (1 + np.exp(-x))
+t = (np.random.rand(7, 5) > 0.5).astype(float)
+loss = -np.mean(t * np.log(y) + (1 - t) * np.log(1 - y))
+dx = (t - y) / y.size
+dx_ok = (y - t) / t.size
+""",
+        "loss",
+        None,
+        {"x": "dx"},
+        {"x": "wrong-sign"},
+    ),
+    (
+        "correct_two_layers",
+        """
+import numpy as np
+N, D, H, C = 4, 5, 6, 3
+X = np.random.randn(N, D)
+y = np.array([0, 2, 1, 1])
+W1 = 0.1 * np.random.randn(D, H)
+b1 = np.zeros(H)
+W2 = 0.1 * np.random.randn(H, C)
+b2 = np.zeros(C)
+h = np.maximum(0, X @ W1 + b1)
+s = h @ W2 + b2
+p = np.exp(s - s.max(1, keepdims=True))
+p /= p.sum(1, keepdims=True)
+loss = -np.log(p[np.arange(N), y]).mean()
+ds = p.copy()
+ds[np.arange(N), y] -= 1
+ds /= N
+dW2 = h.T @ ds
+db2 = ds.sum(0)
+dh = ds @ W2.T
+dh[h <= 0] = 0
+dW1 = X.T @ dh
+db1 = dh.sum(0)
+""",
+        "loss",
+        None,
+        {"W1": "dW1", "b1": "db1", "W2": "dW2", "b2": "db2"},
+        {},
+    ),
+    (
+        "conv1d_loops",
+        """
+import torch
+x = torch.randn(3, 10)
+w = torch.randn(4)
+y = torch.nn.functional.conv1d(x[:, None], w[None, None])[:, 0]
+g = torch.randn(3, 7)
+dw = torch.zeros(4)
+for k in range(4):
+    dw[k] = (g * x[:, k:k + 7]).sum()
+dx = torch.zeros(3, 10)
+for k in range(4):
+    dx[:, k:k + 7] += g * w[3 - k]
+""",
+        "y",
+        "g",
+        {"w": "dw", "x": "dx"},
+        {"x": "kernel-flipped"},
+    ),
+    (
+        "layer_norm_gamma",
+        """
+import torch
+x = torch.randn(6, 5)
+gamma = torch.rand(5) + 0.5
+m = x.mean(1, keepdim=True)
+v = x.var(1, unbiased=False, keepdim=True)
+xh = (x - m) / torch.sqrt(v + 1e-5)
+y = xh * gamma
+g = torch.randn(6, 5)
+dgamma = (g * xh).sum(0)
+gh = g
+dx = (gh - gh.mean(1, keepdim=True) - xh * (gh * xh).mean(1, keepdim=True)) / torch.sqrt(v + 1e-5)
+""",
+        "y",
+        "g",
+        {"gamma": "dgamma", "x": "dx"},
+        {"x": "gamma-missing"},
+    ),
+    (
+        "einsum_pointwise",
+        """
+import torch
+x = torch.randn(8, 3, 5, 5)
+w = torch.randn(2, 3)
+y = torch.einsum('bchw,oc->bohw', x, w)
+dy = torch.randn(8, 2, 5, 5)
+dw = torch.einsum('bchw,bohw->co', x, dy)
+dx = torch.einsum('bohw,oc->bchw', y, w)
+""",
+        "y",
+        "dy",
+        {"w": "dw", "x": "dx"},
+        {"w": "transposed", "x": "output-instead-of-grad-output"},
+    ),
+    (
+        "conv_with_backward",
+        """
+import torch
+x = torch.randn(2, 3, 6, 6, requires_grad=True)
+w = torch.randn(4, 3, 3, 3, requires_grad=True)
+y = torch.nn.functional.conv2d(x, w)
+dy = torch.randn(2, 4, 4, 4)
+y.backward(dy)
+with torch.no_grad():
+    mine = torch.zeros_like(w)
+    for n in range(2):
+        for i in range(4):
+            for j in range(4):
+                mine += torch.einsum('o,ckl->ockl', dy[n, :, i, j], x[n, :, i:i+3, j:j+3])
+    print(torch.allclose(mine, w.grad, atol=1e-5))
+    dx = torch.nn.functional.conv_transpose2d(dy, w)
+    bad = torch.nn.functional.conv_transpose2d(dy, w.transpose(2, 3))
+""",
+        "y",
+        "dy",
+        {"w": "mine", "x": "bad"},
+        {"x": "kernel-axes-transposed"},
+    ),
+    (
+        "tanh_of_z",
+        """
+import numpy as np
+x = np.linspace(-1, 1, 12).reshape(4, 3)
+W = np.arange(6.0).reshape(3, 2) / 10
+z = x @ W
+y = np.tanh(z)
+dy = np.cos(np.arange(8.0)).reshape(4, 2)
+dz = dy * (1 - np.tanh(z))
+dW = x.T @ dz
+""",
+        "y",
+        "dy",
+        {"W": "dW"},
+        {"W": "derivative-of-activation-wrong"},
+    ),
 ]

@@ -39,7 +39,7 @@ class Scope:
     grad_output: str | None
     names: Mapping[str, Shape]  # the tensors that may stand in the gradient
     inputs: frozenset[str]  # data and weights: what the output is made of
-    forward_keywords: Mapping[str, Mapping[str, ast.expr]]  # of calls in the forward pass, by the function's last name
+    forward_keywords: Mapping[str, ast.expr]  # stride, padding … of the forward pass's convolution or unfolding
     masks: bool  # whether the forward pass has an activation that cuts off
     numpy: bool
     shape_of: Callable[[ast.AST], Shape | None]
@@ -47,6 +47,7 @@ class Scope:
     gradients: frozenset[str] = frozenset()  # grad_output, and what the backward pass makes
     forward: frozenset[str] = frozenset()  # what the forward pass makes
     windows: tuple[ast.Tuple, ...] = ()  # the indices that loops of the forward pass read windows with
+    normalises: bool = False  # whether it divides by a standard deviation
     curved: bool = False  # whether the forward pass has an activation
 
     def part(self, name: str) -> str:

@@ -14,7 +14,7 @@ from ..report import Finding, Location
 from ..subjects.calling import gradient
 from .closers import TOLERANCE
 from .edits import Edit, edited
-from .names import loaded
+from .names import dependents, loaded
 from .program import running
 from .repair import Repair, attempt, factor_name, is_latent
 from .second import world_at
@@ -189,7 +189,8 @@ def searched_line(posted: World, seconds: Sequence[World]) -> str | None:
 
 def _tensors(world: World) -> dict[str, object]:
     """The tensors in scope, those of the claim and of its own lines first."""
-    names = world.state.names
+    made = dependents(world.program.statements, world.claim.grad_output or "")
+    names = {name: value for name, value in world.state.names.items() if name not in made}
     read = [name for _, statement in reversed(world.backward) for name in sorted(loaded(statement))]
     first = [world.claim.grad_output or "", *read, world.claim.name]
     ordered = dict.fromkeys([*first, *names])

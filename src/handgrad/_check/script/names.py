@@ -70,3 +70,12 @@ def slice_of(statements: Sequence[ast.stmt], names: Iterable[str], before: int) 
             needed -= {name for name in made if rebinds(statements[i], name)}
             needed |= loaded(statements[i])
     return found[::-1]
+
+
+def dependents(statements: Sequence[ast.stmt], name: str) -> set[str]:
+    """The names that are made, directly or not, of `name`."""
+    reached = {name}
+    for statement in statements:
+        if loaded(statement) & reached:
+            reached |= stored(statement)
+    return reached - {name}

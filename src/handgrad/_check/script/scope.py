@@ -20,6 +20,7 @@ from .world import World
 
 _CUTS_OFF = re.compile(r"relu|maximum|clamp|clip|where|max\(0|> ?0|threshold", re.IGNORECASE)
 _CURVED = re.compile(r"tanh|sigmoid|exp|relu|maximum|clamp|where|erf|cosh|softplus|elu", re.IGNORECASE)
+_NORMALISES = re.compile(r"\b(var|std)|sqrt|norm", re.IGNORECASE)
 _KEYWORDS = ("stride", "padding", "dilation", "groups")
 
 
@@ -51,6 +52,7 @@ def scope_of(world: World, recorder: Recorder) -> Scope:
         gradients=frozenset({claim.grad_output or ""}.union(*map(stored, backward))),
         forward=frozenset().union(*map(stored, forward)),
         windows=_windows(forward),
+        normalises=any(_NORMALISES.search(ast.unparse(statement)) for statement in forward),
         curved=any(_CURVED.search(ast.unparse(statement)) for statement in forward),
     )
 
@@ -100,15 +102,10 @@ def _inputs(forward: Sequence[ast.stmt], values: Mapping[str, Any]) -> frozenset
     return frozenset(made & set(values))
 
 
-def _keywords(forward: Sequence[ast.stmt]) -> dict[str, dict[str, ast.expr]]:
+def _keywords(forward: Sequence[ast.stmt]) -> dict[str, ast.expr]:
     """stride, padding, dilation and groups of the forward pass's own convolutions and unfoldings."""
-    found: dict[str, dict[str, ast.expr]] = {}
-    for name, call in calls(forward):
-        family = name.lower().replace("_transpose", "").replace("unfold", "fold")
-        wanted = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg in _KEYWORDS}
-        if wanted:
-            found.setdefault(family, {}).update(wanted)
-    return found
+    windowed = (call for name, call in calls(forward) if re.search("conv|fold", ast.unparse(call.func).lower()))
+    return {k.arg: k.value for call in windowed for k in call.keywords if k.arg in _KEYWORDS}
 
 
 def _windows(forward: Sequence[ast.stmt]) -> tuple[ast.Tuple, ...]:

@@ -10,7 +10,7 @@ from ..._errors import HandgradError
 from ..subjects.calling import UserCodeError
 from .program import copied, running
 from .repair import attempt
-from .sizes import Change, Sizes, literals_of, rewritten
+from .sizes import Change, Sizes, literals_of
 from .world import Claim, World, world
 
 _CHOICES = 24  # of the sizes that stand in the gradient itself
@@ -20,29 +20,43 @@ _KEPT = 4
 def second_worlds(sizes: Sizes, posted: World) -> list[World]:
     """The claim with all sizes changed, or, where none can be, with other numbers.
 
-    There are several where it is not plain which of the gradient's literals follow.
-
-    Every one of them has the right truth, so it is enough for a repair to hold at one.
+    There are several where it is not plain which of the gradient's literals follow. Every one of them has the right
+    truth, so it is enough for a repair to hold at one.
     """
-    made = world_at(sizes, sizes.together, posted.claim) if sizes.together else None
-    if made is None:
-        return [world(posted.program, posted.claim, moved=True)]
-    found = [made.with_backward(backward) for backward in _backwards(made, sizes)]
-    runs = [there for there in found if _like(there, posted)]
-    return (runs or found)[:_KEPT]
+    found, runs = _worlds(sizes, sizes.together, posted) if sizes.together else ([], [])
+    return (runs or found)[:_KEPT] or [world(posted.program, posted.claim, moved=True)]
+
+
+def single_worlds(sizes: Sizes, posted: World) -> list[World]:
+    """The claim with one size changed, for a script where a size stands in an index, `dx[:, k : k + 7]`.
+
+    None where the claim runs with all sizes changed, or not even at its own.
+    """
+    with running(posted.program):
+        if attempt(posted, ()) is None or not sizes.together or _worlds(sizes, sizes.together, posted)[1]:
+            return []
+    every = (_worlds(sizes, change, posted)[1] for change in sizes.groups)
+    return next((runs[:_KEPT] for runs in every if runs), [])
+
+
+def _worlds(sizes: Sizes, change: Change, posted: World) -> tuple[list[World], list[World]]:
+    """The claim at other sizes, by what may follow of its literals; and those where it does as at the posted sizes."""
+    made = world_at(sizes, change, posted.claim)
+    found = [made.with_backward(b) for b in _backwards(made, sizes, change)] if made is not None else []
+    return found, [there for there in found if _like(there, posted)]
 
 
 def world_at(sizes: Sizes, change: Change, claim: Claim) -> World | None:
     """The claim at other sizes, or None where the truth cannot be had there."""
     try:
-        return world(rewritten(sizes.program, change), claim)
+        return world(sizes.program_at(change), claim)
     except (UserCodeError, HandgradError, RuntimeError):
         return None
 
 
-def _backwards(made: World, sizes: Sizes) -> list[list[tuple[int, ast.stmt]]]:
+def _backwards(made: World, sizes: Sizes, change: Change) -> list[list[tuple[int, ast.stmt]]]:
     """The backward pass with its literals as they are, with all that equal a changed size changed, and in between."""
-    new = [(item.value, sizes.together[item.place]) for item in sizes.known if item.place in sizes.together]
+    new = [(item.value, change[item.place]) for item in sizes.known if item.place in change]
     mine = [item for _, statement in made.backward for item in literals_of(statement)]
     options = {item.value: _followers(item.value, new) for item in mine}
     alike = itertools.product(*options.values())  # one number, one meaning
@@ -78,5 +92,5 @@ def _like(there: World, posted: World) -> bool:
         mine, value = attempt(posted, ()), attempt(there, ())
     if mine is None:
         return True
-    fits = tuple(getattr(mine, "shape", ())) == tuple(posted.target.truth.shape)
-    return value is not None and (not fits or tuple(value.shape) == tuple(there.target.truth.shape))
+    fits = tuple(getattr(mine, "shape", ())) == posted.shape
+    return value is not None and (not fits or tuple(value.shape) == there.shape)

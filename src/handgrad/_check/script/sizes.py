@@ -57,7 +57,9 @@ def literals_of(statement: ast.stmt) -> Iterator[Literal]:
     for node in ast.walk(statement):
         if isinstance(node, ast.Call):
             name = ast.unparse(node.func).split(".")[-1]
-            if not _AXES.search(name):
+            if name == "fold":  # its image's size follows, its window stays
+                yield from (Literal(p, v, False) for a in node.args if isinstance(a, ast.Tuple) for p, v in _whole(a))
+            elif not _AXES.search(name):
                 yield from _of_call(node, name)
         elif isinstance(node, ast.Assign) and not _NO_SIZE.search(ast.unparse(node.targets[0])):
             yield from (Literal(place, value, True) for place, value in _whole(node.value))
@@ -117,12 +119,20 @@ class Sizes:
         lines = [(s.lineno, s.end_lineno or 0) for s in map(program.statements.__getitem__, self._wanted(names))]
         self._mine = [item for item in self.known if any(a <= item.place[0] <= b for a, b in lines)]
         self.groups: list[Change] = []
+        self._programs: dict[tuple[tuple[Place, int], ...], Program] = {}
         self.together: Change = {}
         self._until = time.monotonic() + _SECONDS
         posted = self._run({})
         if posted is not None:
             self.posted, self.posted_shape = posted
             self._search()
+
+    def program_at(self, change: Change) -> Program:
+        """The script at other sizes, the same object each time, so that what is known of it stays known."""
+        key = tuple(sorted(change.items()))
+        if key not in self._programs:
+            self._programs[key] = rewritten(self.program, change)
+        return self._programs[key]
 
     def _search(self) -> None:
         for literal in [item for item in self._mine if item.primary]:
@@ -157,8 +167,10 @@ class Sizes:
         """Other values to try: small ones that no other size has."""
         taken = {item.value for item in self.known} | set(self.together.values())
         # a large size gets small and keeps its remainder by 2 and 4, for the strides
-        large = [value % 4 + more for more in (4, 8, 12, 16)]
-        wanted = large if value >= 8 else [3, 2, 5] if value == 1 else [value + 1, value + 2, value + 3]
+        large = [size for size in (value % 4 + more for more in (4, 8, 12)) if size < value]
+        # a small size grows: a buffer that does not follow is then too small, and the change is refused
+        near = [value + 1, value + 2, value + 3]
+        wanted = large if value >= 8 else [3, 2, 5] if value == 1 else near
         free = [v for v in wanted if v not in taken]
         return (free + [v for v in wanted if v not in free])[:2]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,12 +44,11 @@ class Derivative:
     output: Tensor
 
     def rerun(self, value: Tensor) -> Tensor:
-        """The output with the variable at another value."""
-        with running(self.program):
-            self.state.restore(self.namespace)
-            _put(self.namespace, self.name, value)
-            execute(self.program, self.program.statements[self.start :], self.namespace)
-            return _tensor(self.namespace, self.output_name)
+        """The output with the variable at another value; to be called inside `running(program)`."""
+        self.state.restore(self.namespace)
+        _put(self.namespace, self.name, value)
+        execute(self.program, self.program.statements[self.start :], self.namespace)
+        return _tensor(self.namespace, self.output_name)
 
     @cached_property
     def jacobian(self) -> Tensor:
@@ -60,24 +59,36 @@ class Derivative:
         # one long step to one side is exact for a linear function
         size, low = (1.0, 0.0) if self.affine else (STEP, -STEP)
         columns = []
-        for index in range(self.value.numel()):
-            step = torch.zeros_like(self.value)
-            step.view(-1)[index] = 1.0
-            below = self.rerun(self.value + low * step) if low else self.output
-            columns.append((self.rerun(self.value + size * step) - below).reshape(-1) / (size - low))
+        with running(self.program):
+            for index in range(self.value.numel()):
+                step = torch.zeros_like(self.value)
+                step.view(-1)[index] = 1.0
+                below = self.rerun(self.value + low * step) if low else self.output
+                columns.append((self.rerun(self.value + size * step) - below).reshape(-1) / (size - low))
         return torch.stack(columns, 1)
 
     @cached_property
     def affine(self) -> bool:
         """Whether the output is linear in the variable, up to a constant."""
         step = torch.randn(self.value.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-        ends = self.rerun(self.value + step) + self.rerun(self.value - step)
+        with running(self.program):
+            ends = self.rerun(self.value + step) + self.rerun(self.value - step)
         return same(ends, 2 * self.output, 1e-12)
 
     def slope(self, grad_output: Tensor, direction: Tensor, sides: tuple[int, int] = (-1, 1)) -> float:
         """The derivative of ⟨grad_output, output⟩ along a direction; (0, 1) and (-1, 0) are the one-sided ones."""
-        low, high = (self.rerun(self.value + side * STEP * direction) for side in sides)
+        with running(self.program):
+            low, high = (self.rerun(self.value + side * STEP * direction) for side in sides)
         return float((grad_output * (high - low)).sum()) / (STEP * (sides[1] - sides[0]))
+
+    def agrees(self, grad_output: Tensor, gradient: Tensor) -> bool:
+        """Whether a gradient has the slope of the output along a few random directions: much cheaper than the truth."""
+        draw = torch.Generator().manual_seed(4)
+        directions = [torch.randn(self.value.shape, generator=draw, dtype=torch.float64) for _ in range(4)]
+        slopes = (abs(self.slope(grad_output, d) - float((gradient * d).sum())) for d in directions)
+        return all(
+            error <= 1e-6 * float(gradient.norm() * d.norm()) for error, d in zip(slopes, directions, strict=True)
+        )
 
     @cached_property
     def recorded(self) -> Callable[[Tensor], Tensor] | None:
@@ -133,6 +144,7 @@ def _near(slope: float, gradient: Tensor, direction: Tensor) -> bool:
     return abs(slope - float((gradient * direction).sum())) <= 1e-5 * (float(gradient.norm() * direction.norm()) + 1e-3)
 
 
+@lru_cache(maxsize=64)
 def derivative(program: Program, output: str, name: str, moved: bool = False) -> Derivative:
     """The derivative of `output` with respect to `name` in this script, or, `moved`, at another value of it.
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..case import relative_error, same
+from ..case import relative_error
 from ..report import Finding, Gradient
 from ..subjects.calling import gradient
 from .chain import chain_variable, sentence
-from .closers import TOLERANCE, closers
+from .closers import closers
 from .diagnosis import diagnosed
 from .edits import Edit, edits_of
 from .explanation import findings_of, fixed_lines, location, searched_line, sizes_that_show
@@ -20,7 +20,7 @@ from .program import Program, running
 from .repair import Repair, attempt, repairs
 from .rules import RULES
 from .scope import scope_of
-from .second import second_worlds
+from .second import second_worlds, single_worlds
 from .sizes import Sizes
 from .trace import Recorder
 from .world import Claim, World, world
@@ -39,17 +39,20 @@ def _judge(program: Program, recorder: Recorder, claim: Claim, sizes: Sizes) -> 
     posted = world(program, claim)
     with running(program):
         value = attempt(posted, ())
-    user, truth = gradient(value), posted.target.truth
+    user = gradient(value)
+    if user is not None and posted.is_right(user):
+        return _right(posted, sizes)
+    truth = posted.target.truth
+    if user is not None and posted.is_right(user):  # differences are a little more exact as a whole
+        return _right(posted, sizes)
     if not bool(torch.isfinite(truth).all()):
         return Gradient(claim.name, "inconclusive", None, tuple(truth.shape), None, note="the truth is not finite")
-    if user is not None and same(user, truth, TOLERANCE):
-        return _right(posted, sizes, relative_error(user, truth))
-    seconds = second_worlds(sizes, posted)
     edits = edits_of(posted.backward, scope_of(posted, recorder), RULES)
-    repair = repairs(posted, seconds, edits, range(2))
-    findings = findings_of(repair, posted, seconds, sizes) if repair else ()
-    if not findings:
-        repair, findings = _deeper(posted, seconds, edits, repair, sizes, user)
+    seconds = second_worlds(sizes, posted)
+    repair, findings = _causes(posted, seconds, edits, sizes, user)
+    if findings[0].cause == "unexplained" and (single := single_worlds(sizes, posted)):
+        seconds = single
+        repair, findings = _causes(posted, seconds, edits, sizes, user)
     fix, stop = fixed_lines(repair, posted, seconds), chain_variable(posted, user) if user is not None else None
     shape = tuple(user.shape) if user is not None else None
     error = relative_error(user, truth) if user is not None and user.shape == truth.shape else None
@@ -66,22 +69,19 @@ def _with_variable(finding: Finding, stop: str | None) -> Finding:
     return replace(finding, message=message, evidence={**finding.evidence, "right_for": stop})
 
 
-def _deeper(
-    posted: World,
-    seconds: Sequence[World],
-    edits: Sequence[Edit],
-    repair: Repair | None,
-    sizes: Sizes,
-    user: Tensor | None,
+def _causes(
+    posted: World, seconds: Sequence[World], edits: Sequence[Edit], sizes: Sizes, user: Tensor | None
 ) -> tuple[Repair | None, tuple[Finding, ...]]:
-    """Where no single edit with a name repairs it: the shared diagnosis, then several edits at once."""
+    """A single edit with a name; else what the shared diagnosis says; else several edits at once."""
+    repair = repairs(posted, seconds, edits, range(2))
+    named = findings_of(repair, posted, seconds, sizes) if repair else ()
+    if named:
+        return repair, named
+    found = () if _blown_up(posted, user) else diagnosed(posted, seconds)
     place = location(posted)
-    blown_up = user is not None and user.numel() > _BLOWN_UP * posted.target.truth.numel()
-    found: tuple[Finding, ...] = ()
-    if not blown_up:
-        found = tuple(replace(f, location=f.location or place) for f in diagnosed(posted, seconds))
-        if found and found[0].cause != "unexplained":
-            return repair, found
+    found = tuple(replace(finding, location=finding.location or place) for finding in found)
+    if found and found[0].cause != "unexplained":
+        return repair, found
     deeper = repair or repairs(posted, seconds, edits, range(2, 4))
     named = findings_of(deeper, posted, seconds, sizes) if deeper else ()
     if deeper and not named:
@@ -90,10 +90,14 @@ def _deeper(
     return deeper, named or found or (Finding("unexplained", "it raises, and no edit of it repairs it", place),)
 
 
-def _right(posted: World, sizes: Sizes, error: float) -> Gradient:
+def _blown_up(posted: World, user: Tensor | None) -> bool:
+    """Whether it is so much too large that several slips in a product made it: beyond the shared diagnosis."""
+    return user is not None and user.numel() > _BLOWN_UP * posted.derivative.value.numel()
+
+
+def _right(posted: World, sizes: Sizes) -> Gradient:
     """Right at the posted sizes; a note says if a batch of 1 hides a slip that a larger one would show."""
-    shape, name = tuple(posted.target.truth.shape), posted.claim.name
-    right = Gradient(name, "correct", shape, shape, error)
+    right = Gradient(posted.claim.name, "correct", posted.shape, posted.shape, 0.0)
     if posted.grad_output.dim() == 0 or len(posted.grad_output) > 1:
         return right
     seconds = second_worlds(sizes, posted)

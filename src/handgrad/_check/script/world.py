@@ -10,15 +10,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..._errors import error
-from ..subjects.calling import UserCodeError, from_library
+from ..case import same
+from ..subjects.calling import UserCodeError, from_library, gradient
 from .adjoint import folds
-from .closers import Target
+from .closers import TOLERANCE, Target
 from .edits import Edit, edited
 from .names import last_store, loaded, root, slice_of
 from .program import Namespace, Program, execute, new_namespace, running
@@ -46,11 +48,36 @@ class World:
     claim: Claim
     derivative: Derivative
     grad_output: Tensor
-    target: Target
     forward: tuple[int, ...]
     backward: tuple[tuple[int, ast.stmt], ...]
     namespace: Namespace
     state: State
+
+    @cached_property
+    def target(self) -> Target:
+        """The truth, worked out when it is first asked for: by differences it takes its time."""
+        return Target(self.claim.name, self.derivative.vjp(self.grad_output), folds(self.program))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape that the gradient must have."""
+        return tuple(self.derivative.value.shape)
+
+    def is_right(self, user: Tensor) -> bool:
+        """Whether this is the gradient."""
+        if tuple(user.shape) != self.shape:
+            return False
+        if self.derivative.recorded is None and "target" not in vars(self):
+            return self.derivative.agrees(self.grad_output, user)
+        return same(user, self.target.truth, TOLERANCE)
+
+    def accepts(self, template: str, value: Any) -> bool:
+        """Whether a closer's template makes the gradient of a value."""
+        try:
+            result = gradient(eval(template.format("_value"), dict(self.namespace), {"_value": value}))
+        except Exception:  # a template that does not fit raises whatever it likes
+            return False
+        return result is not None and bool(result.isfinite().all()) and self.is_right(result)
 
     def value(self, edits: Sequence[Edit] = ()) -> Any:
         """What the claimed gradient is, with these edits made; raises `UserCodeError` where it fails.
@@ -88,9 +115,8 @@ def world(program: Program, claim: Claim, moved: bool = False) -> World:
                 _run_one(program, i, namespace, required=i in forward)
         grad_output = _grad_output(claim, found, namespace)
         state = State.of(namespace)
-    target = Target(claim.name, found.vjp(grad_output), folds(program))
     statements = tuple((i, program.statements[i]) for i in backward)
-    return World(program, claim, found, grad_output, target, tuple(sorted(forward)), statements, namespace, state)
+    return World(program, claim, found, grad_output, tuple(sorted(forward)), statements, namespace, state)
 
 
 def _until(program: Program, claim: Claim) -> int:

@@ -6,13 +6,13 @@ and the more basic slips come first.
 
 from ..edits import Rule
 from .elementwise import averages, derivatives, factors, softmaxes, terms
-from .geometry import channels, flips, geometry, windows
+from .geometry import channels, flipped_indices, flips, geometry, windows
 from .layout import memory_order, reductions
 from .loops import accumulation
-from .operands import compared, mask, operand, update
+from .operands import compared, mask, operand, scale, update
 from .products import operand_order, reversed_axes, transposition
 
 RULES: tuple[Rule, ...] = (
     reversed_axes, operand_order, operand, accumulation, windows, geometry, reductions, factors, averages, update,
-    compared, mask, softmaxes, derivatives, memory_order, channels, flips, transposition, terms,
+    compared, mask, scale, softmaxes, derivatives, memory_order, channels, flipped_indices, flips, transposition, terms,
 )  # fmt: skip

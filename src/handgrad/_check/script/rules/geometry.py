@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..edits import Make, Scope
@@ -24,6 +24,44 @@ def flips(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and shape is not None and len(shape) == 2:
         message = f"`{node.id}` {shape} is correlated with as it is; here it must be flipped"
         yield "kernel-not-flipped", message, _flip((-2, -1), scope.numpy)
+
+
+def flipped_indices(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """`w[K - 1 - k]` for `w[k]` in a loop, and the reverse."""
+    if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load):
+        return
+    items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    text = scope.program.text(node)
+    if any(_backwards(item) for item in items):
+        yield "kernel-flipped", f"`{text}` runs through the kernel backwards where the scatter does it", _indices(
+            lambda item: item.right if isinstance(item, ast.BinOp) and _backwards(item) else item
+        )  # fmt: skip
+    for count in (1, 2):
+        if len(items) >= count and all(isinstance(item, ast.Name) for item in items[-count:]):
+            last = [ast.unparse(item) for item in items[-count:]]
+            message = f"`{text}` runs through the kernel as it is; here it must run backwards"
+            yield "kernel-not-flipped", message, _indices(_turned(last))
+
+
+def _turned(names: list[str]) -> Callable[[ast.expr], ast.expr]:
+    def turned(item: ast.expr) -> ast.expr:
+        text = ast.unparse(item)
+        return ast.parse(f"-1 - {text}", mode="eval").body if text in names else item
+
+    return turned
+
+
+def _backwards(item: ast.expr) -> bool:
+    return isinstance(item, ast.BinOp) and isinstance(item.op, ast.Sub) and isinstance(item.right, ast.Name)
+
+
+def _indices(change: Callable[[ast.expr], ast.expr]) -> Make:
+    def make(node: Any) -> ast.expr:
+        one = not isinstance(node.slice, ast.Tuple)
+        items = [change(item) for item in ([node.slice] if one else node.slice.elts)]
+        return ast.Subscript(node.value, items[0] if one else ast.Tuple(items, ast.Load()), node.ctx)
+
+    return make
 
 
 def _flip(axes: tuple[int, ...], numpy: bool) -> Make:
@@ -63,9 +101,9 @@ def geometry(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Mak
     """stride, padding, dilation and groups as the forward pass has them."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return
-    family = node.func.attr.lower().replace("_transpose", "").replace("unfold", "fold")
-    for wanted in scope.forward_keywords.get(family, {}):
-        value = scope.forward_keywords[family][wanted]
+    if not any(word in node.func.attr.lower() for word in ("conv", "fold")):
+        return
+    for wanted, value in scope.forward_keywords.items():
         there = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
         if there.get(wanted) != ast.unparse(value):
             message = f"`{scope.program.text(node)}` does not have the forward pass's {wanted}={ast.unparse(value)}"

@@ -47,6 +47,22 @@ def _masked(name: str) -> Make:
     return lambda node: ast.BinOp(node, ast.Mult(), copied(test))
 
 
+def scale(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """γ of a normalisation, a vector that the forward pass multiplies by."""
+    if not scope.normalises or not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load):
+        return
+    shape = scope.shape_of(node) or ()
+    for name in sorted(scope.inputs):
+        other = scope.names.get(name, ())
+        if 0 < len(other) < len(shape) and other == shape[-len(other) :] and scope.part(node.id) in scope.gradients:
+            message = f"`{node.id}` is not multiplied by `{name}`"
+            yield "gamma-missing", message, _times(name)
+
+
+def _times(name: str) -> Make:
+    return lambda node: ast.BinOp(node, ast.Mult(), ast.Name(name, ast.Load()))
+
+
 def compared(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
     """Another variable in a mask."""
     if not isinstance(node, ast.Compare) or not isinstance(node.left, ast.Name):

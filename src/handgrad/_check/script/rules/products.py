@@ -28,9 +28,8 @@ def transposition(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str
     """A matrix transposed that should not be, or the reverse."""
     value = transposed_operand(node)
     if value is not None and (reversed_operand(node) is None or len(scope.shape_of(value) or ()) == 2):
-        yield "transposed", f"`{scope.program.text(node)}` is transposed where {scope.program.text(value)} fits", (
-            transposed_operand
-        )  # fmt: skip
+        message = f"`{scope.program.text(node)}` is transposed where {scope.program.text(value)} fits"
+        yield _exchanged(node, scope), message, transposed_operand
         if isinstance(node, ast.Call) and len(scope.shape_of(value) or ()) > 2:
             message = f"`{scope.program.text(node)}` exchanges other axes than the last two"
             yield "transposed", message, lambda new: attribute(transposed_operand(new), "mT")
@@ -40,6 +39,18 @@ def transposition(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str
         word = "T" if len(shape) == 2 else "mT"
         text = scope.program.text(node)
         yield "transposed", f"{text} {shape} is needed transposed", lambda new: attribute(new, word)
+
+
+def _exchanged(node: ast.AST, scope: Scope) -> str:
+    """What it means that two axes are exchanged: of four, those of the kernel or the channels."""
+    shape = scope.shape_of(node) or ()
+    if isinstance(node, ast.Call) and len(shape) == 4:
+        axes = {ast.unparse(argument) for argument in node.args}
+        if axes <= {"2", "3", "-1", "-2"}:
+            return "kernel-axes-transposed"
+        if axes <= {"0", "1"}:
+            return "channels-swapped"
+    return "transposed"
 
 
 def transposed_operand(node: ast.AST) -> ast.expr | None:
