@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from handgrad._check.subjects import Subject, UserCodeError
 from handgrad._check.subjects.finding import of_object
+from handgrad._check.subjects.returned import is_gradient_name, word
 
 X = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 W = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
@@ -307,3 +308,67 @@ def test_exit_is_an_exception_and_ctrl_c_is_not() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         _run((interrupted, by_inputs), {"x": X})
+
+
+@pytest.mark.parametrize(
+    "name", ["W", "dW", "d_w", "grad_weight", "weight_grad", "dL_dW", "dloss_dw", "dJdW", "grad_wrt_weights", "nabla_w"]
+)
+def test_words_for_a_weight_and_its_gradient(name: str) -> None:
+    assert word(name) == "w"
+    assert word(name + "1") == "w1"
+    assert is_gradient_name(name) == (name != "W")
+
+
+@pytest.mark.parametrize(
+    ("name", "means"), [("dbias", "b"), ("dinputs", "x"), ("dx", "x"), ("delta", ""), ("data", "ata")]
+)
+def test_words_for_other_things(name: str, means: str) -> None:
+    assert word(name) == means
+
+
+class Silent(Layer):
+    """Everything in attributes, nothing returned."""
+
+    def forward(self, inputs: Any) -> None:  # type: ignore[override]
+        self.inputs = inputs
+        self.output = np.matmul(inputs, self.params["w"]) + self.params["b"]
+
+    def backward(self, dvalues: Any) -> None:  # type: ignore[override]
+        self.dweights, self.dbiases = self.inputs.T @ dvalues, dvalues.sum(0)
+        self.dinputs = dvalues @ self.params["w"].T
+
+
+class InAnyOrder(Layer):
+    def backward(self, grad: Any) -> Any:
+        dw, db, dx = self.x.T @ grad, grad.sum(0), grad @ self.params["w"].T
+        return dw, db, dx
+
+
+class Nested(Layer):
+    def backward(self, grad: Any) -> Any:
+        return grad @ self.params["w"].T, [self.x.T @ grad, grad.sum(0)]
+
+
+class WithDictionary(Layer):
+    def backward(self, grad: Any) -> Any:
+        return grad @ self.params["w"].T, {"db": grad.sum(0), "dw": self.x.T @ grad}
+
+
+@pytest.mark.parametrize("cls", [Silent, InAnyOrder, Nested, WithDictionary])
+def test_ways_to_hand_gradients_back(cls: type) -> None:
+    subject = Subject(of_object(cls))
+    name = subject.adapter.inputs[0]
+    found = subject.run({name: X, "w": W, "b": B}).backward(G)
+    for key, truth in {name: TRUTH["x"], "w": TRUTH["w"], "b": TRUTH["b"]}.items():
+        gradient = found[key]
+        assert gradient is not None
+        torch.testing.assert_close(gradient, truth)
+
+
+def test_keyword_only_options_are_passed() -> None:
+    def scale(x: Any, *, stride: int = 1) -> Any:
+        return x * stride
+
+    run = Subject(of_object((scale, lambda g, x, stride=1: g * stride + 0 * x))).run({"x": X}, {"stride": 3})
+    assert torch.equal(run.output, 3 * X)
+    assert torch.equal(run.backward(X)["x"], 3 * X)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ sizes, and others made from them. Without it the operation is recognised by its 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -148,7 +149,8 @@ def _add(subject: Subject, made: Plan, one: Draw, *, first: bool = False) -> Non
 
 
 def _recognised(one: Draw, output: Tensor, made: Plan) -> tuple[Operation | None, Bound | None]:
-    found = recognise(one.inputs, output)
+    with warnings.catch_warnings(action="ignore"):
+        found = recognise(one.inputs, output)
     if found is None:
         return None, None
     operation, options = found

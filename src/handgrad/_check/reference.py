@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -25,7 +26,8 @@ def agrees(operation: Operation, draw: Draw, output: Tensor, fixed: Options) -> 
         yield from guesses(operation, roles, output, fixed)
         yield fixed
 
-    return next(fitting(operation, draw.inputs, output, options), None)
+    with warnings.catch_warnings(action="ignore"):  # operands that do not belong together are tried, too
+        return next(fitting(operation, draw.inputs, output, options), None)
 
 
 def guesses(operation: Operation, roles: Mapping[str, Tensor], output: Tensor, fixed: Options) -> Iterator[Options]:

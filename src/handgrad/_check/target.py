@@ -38,8 +38,17 @@ def _check(request: Request) -> Report:
     target = finding.parse(request.target)
     if request.is_script or (target.is_file and not target.name and finding.is_script(target.module)):
         return _script(request, target.module)
+    return check_subject(*subject_of(request))
+
+
+def subject_of(request: Request) -> tuple[Subject, Wanted]:
+    """The code that a request is about, loaded, and what to run it on.
+
+    Raises `UserCodeError` if loading it does, `HandgradError` if there is not one thing to check.
+    """
+    target = finding.parse(request.target)
     module = finding.load(target)
-    return check_subject(_subject(module, target), _wanted(request, vars(module)))
+    return _subject(module, target), _wanted(request, vars(module))
 
 
 def _script(request: Request, path: str) -> Report:

@@ -22,7 +22,7 @@ def verdict_on(
     subject: Subject, name: str, judged: Sequence[Judged], probed: Sequence[About], *, verbose: bool
 ) -> Gradient:
     """The verdict on the gradient of `name`."""
-    wrong, findings = _diagnosed(name, judged)
+    wrong, findings = _exchanged(name, judged) or _diagnosed(name, judged)
     side = [finding for about, finding in probed if about == name]
     if side and side[0].cause == "autograd-cut" and wrong and all(_is_partial(one, name) for one in wrong):
         findings = []  # it is what autograd makes of the part that it sees
@@ -78,6 +78,26 @@ def _diagnosed(name: str, judged: Sequence[Judged]) -> tuple[list[Judged], list[
     if not plain and not any(finding.cause == "ties-counted-twice" for finding in findings):
         return [], []
     return looked_at, findings
+
+
+def _exchanged(name: str, judged: Sequence[Judged]) -> tuple[list[Judged], list[Finding]] | None:
+    """The draws and the finding, if the gradient of `name` and that of another input are returned for each other."""
+    wrong = [one for one in judged if not one.case.is_right(name)]
+    for other in judged[0].case.inputs if wrong else ():
+        if other != name and all(_are_exchanged(one, name, other) for one in wrong):
+            message = f"what is returned for `{name}` is the gradient of `{other}`, and the reverse"
+            fix = f"return the gradients of `{name}` and `{other}` in the order of the inputs"
+            return wrong, [Finding("wrong-return-order", message, fix=fix, evidence={"draws": len(wrong)})]
+    return None
+
+
+def _are_exchanged(one: Judged, name: str, other: str) -> bool:
+    right = one.case.vjp(one.case.grad_output)
+    pairs = ((name, other), (other, name))
+    return other in right and all(
+        (user := one.case.user.get(mine)) is not None and same(user, right[yours], one.case.tolerance)
+        for mine, yours in pairs
+    )
 
 
 def _is_partial(one: Judged, name: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..._errors import error
+from .calling import call
 
 # The words for an option, and the first of them is the framework's.
 OPTION_WORDS: dict[str, tuple[str, ...]] = {
@@ -23,7 +24,7 @@ OPTION_WORDS: dict[str, tuple[str, ...]] = {
 _DICTIONARIES = ("_param", "_params", "config", "cfg", "opts", "options", "hparams", "hparameters")
 _GRADS = ("grad", "dout", "dy", "g", "upstream", "delta", "dz", "error", "d_out", "gout", "gy", "dldy")
 _OUTPUTS = ("output", "out", "y", "outputs")
-RATES = ("lr", "learning_rate", "eta", "alpha", "rate", "step_size")
+RATES = ("lr", "learning_rate", "learn_rate", "eta", "alpha", "rate", "step_size")
 RATE = 0.5  # the learning rate for a `backward(grad, lr)`; a power of two, so that dividing by it is exact
 
 
@@ -32,6 +33,17 @@ def parameters(function: Callable[..., Any], skip: int = 0) -> list[inspect.Para
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     found = [p for p in inspect.signature(function).parameters.values() if p.kind in kinds]
     return found[skip:]
+
+
+def _keyword_only(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    return [p for p in inspect.signature(function).parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+
+
+def invoke(stage: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """A call with arguments that `bind` made: by position, and by keyword those that are keyword-only."""
+    kinds = {p.name: p.kind for p in inspect.signature(function).parameters.values()}
+    keywords = {n: v for n, v in arguments.items() if kinds.get(n) is inspect.Parameter.KEYWORD_ONLY}
+    return call(stage, function, *(v for n, v in arguments.items() if n not in keywords), **keywords)
 
 
 def takes_any(function: Callable[..., Any]) -> bool:
@@ -61,7 +73,7 @@ def bind(
     """
     if takes_any(function):
         return dict(inputs)
-    known = parameters(function, skip)
+    known = parameters(function, skip) + _keyword_only(function)
     left = [name for name in inputs if name not in {p.name for p in known}]
     arguments: dict[str, Any] = {}
     for parameter in known:

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..._errors import error
 from . import arguments as args
 from . import state
 from .calling import Library, call, from_library, is_floating
@@ -72,27 +73,30 @@ class ClassInstance:
         forward = _forward(thing)
         given = args.bind(forward, inputs, options)
         own = {n: v.requires_grad_() for n, v in given.items() if track and is_floating(v)}
-        value = call("forward", forward, *(given | {name: leaf.clone() for name, leaf in own.items()}).values())
-        output, extras = split(value)
+        earlier = state.snapshot(thing)
+        value = args.invoke("forward", forward, given | {name: leaf.clone() for name, leaf in own.items()})
+        output, extras = split(value if value is not None else state.output(thing, earlier))
         closure = value[1] if isinstance(value, tuple) and len(value) == 2 and callable(value[1]) else None
 
         def backward(grad: Any) -> Returned:
             before = state.snapshot(thing)
             old = {n: v for n, p in places.items() if (v := from_library(p[0].value)) is not None}
-            function = closure or thing.backward
+            function = closure or _backward(thing)
             bound = [grad] if closure else args.bind_backward(function, grad, given, output, extras, options)
             result = call("backward", function, *bound)
             returned = _returned(result, given, list(places), function)
+            inputs_left = [name for name in given if is_floating(given[name]) and name not in returned.values]
+            aside = state.input_gradients(thing, inputs_left, before)
             left = {name: where for name, where in places.items() if name not in returned.values}
             kept = state.gradients(thing, left, before)
-            rate = _rate(thing, function)
+            rate = _rate(thing, function, bound)
             moved = state.steps({n: p for n, p in left.items() if n not in kept}, old, rate) if rate else {}
             missing = {
                 n: None for n, p in left.items() if isinstance(p[0].value, nn.Parameter) and n not in kept | moved
             }
             used = any(argument is grad for argument in bound)
             return Returned(
-                {**returned.values, **kept, **moved, **missing}, returned.wrong_count, used, frozenset(moved)
+                {**aside, **returned.values, **kept, **moved, **missing}, returned.wrong_count, used, frozenset(moved)
             )
 
         known = {name: leaf for name, leaf in leaves.items() if leaf is not None}
@@ -104,6 +108,16 @@ def _forward(thing: Any) -> Callable[..., Any]:
     return forward
 
 
+def _backward(thing: Any) -> Callable[..., Any]:
+    if not hasattr(thing, "backward"):
+        name = getattr(thing, "__name__", type(thing).__name__)
+        raise error(
+            "check", f"`{name}` has no backward", hint="a method backward, or a forward that returns (y, backward)"
+        )
+    backward: Callable[..., Any] = thing.backward
+    return backward
+
+
 def _fresh(template: Any) -> Any:
     try:
         return copy.deepcopy(template)
@@ -111,11 +125,11 @@ def _fresh(template: Any) -> Any:
         return copy.copy(template)
 
 
-def _rate(thing: Any, function: Callable[..., Any]) -> float | None:
+def _rate(thing: Any, function: Callable[..., Any], bound: list[Any]) -> float | None:
     """The learning rate of a backward pass that updates its own parameters; None where nothing says it."""
-    names = {p.name for p in args.parameters(function)}
-    if names & set(args.RATES):
-        return args.RATE
+    for index, parameter in enumerate(args.parameters(function)):
+        if parameter.name in args.RATES:
+            return float(bound[index] if index < len(bound) else parameter.default)
     return next((float(getattr(thing, n)) for n in args.RATES if isinstance(getattr(thing, n, None), float)), None)
 
 
@@ -124,29 +138,46 @@ def _kept(thing: Any) -> dict[str, Any]:
 
 
 def _returned(value: Any, given: Mapping[str, Any], parameters: list[str], function: Callable[..., Any]) -> Returned:
-    """Gradients of the inputs come first, those of parameters after them, told by their names where they have any."""
+    """Gradients by their names where they have any; else those of the inputs come first, then the parameters'."""
     differentiable = [name for name, argument in given.items() if is_floating(argument)]
     asked = [name for name in differentiable if not is_target(name)]
-    if value is None:
-        return Returned({})
+    items, named = _flat(value)
+    items = [] if value is None else items
+    by_word = {word(name.rpartition(".")[2]): name for name in (*asked, *parameters)}
+    known = {by_word[word(key)]: item for key, item in named.items() if word(key) in by_word}
+    words = [word(name) for name in returned_names(function)]
+    if len(items) > 1 and len(set(words)) == len(items) == len(words) and all(name in by_word for name in words):
+        return Returned(known | {by_word[name]: item for name, item in zip(words, items, strict=True)})
+    if items and (len(items) <= len(differentiable) or not parameters):
+        returned = by_position(tuple(items), given, differentiable, strict=False)
+        return Returned({**returned.values, **known}, returned.wrong_count)
+    first, rest = dict(zip(asked, items, strict=False)), items[len(asked) :]
+    words = words[len(asked) :]
+    if len(words) == len(rest) and all(name in by_word for name in words):
+        return Returned(known | first | {by_word[name]: item for name, item in zip(words, rest, strict=True)})
+    left = [name for name in parameters if name not in known]
+    wrong = len(items) if len(rest) > len(left) else None
+    return Returned(known | first | dict(zip(left, rest, strict=False)), wrong)
+
+
+def _flat(value: Any) -> tuple[list[Any], dict[str, Any]]:
+    """What backward returned, tuples inside tuples opened; what a dictionary names stands apart."""
     if isinstance(value, Mapping):
-        keys = {word(str(key)): item for key, item in value.items()}
-        return Returned({n: keys[word(n)] for n in (*asked, *parameters) if word(n) in keys})
-    items = list(value) if isinstance(value, tuple | list) else [value]
-    if len(items) <= len(differentiable) or not parameters:
-        return by_position(value, given, differentiable, strict=False)
-    first = dict(zip(asked, items, strict=False))
-    rest, names = items[len(asked) :], returned_names(function)[len(asked) :]
-    words = {word(name): name for name in parameters}
-    if len(names) == len(rest) and all(word(name) in words for name in names):
-        return Returned(first | {words[word(name)]: item for name, item in zip(names, rest, strict=True)})
-    wrong = len(items) if len(rest) > len(parameters) else None
-    return Returned(first | dict(zip(parameters, rest, strict=False)), wrong)
+        return [], {str(key): item for key, item in value.items()}
+    if not isinstance(value, tuple | list):
+        return [value], {}
+    items: list[Any] = []
+    named: dict[str, Any] = {}
+    for part in value:
+        inner, keys = _flat(part)
+        items, named = items + inner, named | keys
+    return items, named
 
 
 def make(cls: type) -> Any:
-    """An object of a class that can be made without arguments; raises `TypeError` otherwise."""
-    needed = [p for p in inspect.signature(cls).parameters.values() if p.default is p.empty and p.kind < 2]
+    """An object of a class that can be made without arguments; raises `HandgradError` if it needs some."""
+    needed = [p.name for p in inspect.signature(cls).parameters.values() if p.default is p.empty and p.kind < 2]
     if needed:
-        raise TypeError(f"{cls.__name__} needs {', '.join(p.name for p in needed)}")
-    return cls()
+        hint = "write an example_layer() in the file that returns one"
+        raise error("check", f"`{cls.__name__}` cannot be made without arguments", hint=hint, needed=", ".join(needed))
+    return call("construction", cls)

@@ -42,7 +42,9 @@ def user_frame(trace: TracebackType | None) -> TracebackType | None:
 def user_traceback(error: BaseException, limit: int = 4000) -> str:
     """The traceback as Python prints it, notes included, without the checker's own frames."""
     short = traceback.TracebackException.from_exception(error)
-    short.stack = traceback.StackSummary.from_list([f for f in short.stack if not f.filename.startswith(_OWN)])
+    short.stack = traceback.StackSummary.from_list(
+        [f for f in short.stack if not f.filename.startswith((_OWN, "<frozen"))]
+    )
     text = "".join(short.format(chain=False)).rstrip()
     return text if len(text) <= limit else text[: limit // 2] + "\n…\n" + text[-limit // 2 :]
 

@@ -18,7 +18,7 @@ import torch
 
 from ..._errors import error
 from .autograd_function import AutogradFunction
-from .calling import UserCodeError, call, steady
+from .calling import call, steady
 from .classes import ClassInstance, make
 from .functions import Functions
 from .subject import Adapter, Subject
@@ -128,17 +128,7 @@ def of_class(cls: type, namespace: Mapping[str, Any]) -> Adapter:
             made = call("example_layer", layer)
             if isinstance(made, cls):
                 return ClassInstance(made, cls.__name__)
-        try:
-            return ClassInstance(make(cls), cls.__name__)
-        except TypeError as problem:
-            raise error(
-                "check",
-                f"`{cls.__name__}` cannot be made without arguments",
-                hint="write an example_layer() in the file that returns one",
-                reason=problem,
-            ) from problem
-        except Exception as problem:
-            raise UserCodeError("construction", problem) from problem
+        return ClassInstance(make(cls), cls.__name__)
 
 
 def of_object(thing: Any) -> Adapter:

@@ -36,7 +36,7 @@ class Functions:
         given = args.bind(self.functions[0], inputs, options)
         leaves = {n: v.requires_grad_() for n, v in given.items() if track and is_floating(v)}
         given |= {name: leaf.clone() for name, leaf in leaves.items()}
-        value = call("forward", self.functions[0], *given.values())
+        value = args.invoke("forward", self.functions[0], given)
         output, extras = split(value)
         differentiable = [name for name, argument in given.items() if is_floating(argument)]
 

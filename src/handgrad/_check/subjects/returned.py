@@ -20,6 +20,9 @@ _SYNONYMS = {
     "beta": {"beta", "shift"},
     "x": {"x", "input", "inputs", "inp"},
 }
+# grad_w, w_gradient, dloss_dw, dL_wrt_w, nabla_w, delta_w, derivative_w
+_LOSS_BEFORE = r"^d_?(?:loss|l|j|e|cost|c|error|err|out|z|y)_?(?:d_?|wrt_)"
+_GRADIENT_WORDS = rf"gradients?|grads?|nabla|delta|derivatives?|{_LOSS_BEFORE}|_?wrt_?|[^a-z0-9_]"
 
 
 @dataclass
@@ -48,19 +51,22 @@ def _is_label(value: Any) -> bool:
 
 def word(name: str) -> str:
     """What a name stands for, the words for gradients taken off: `dW`, `grad_weight` and `kernel` are all `w`."""
-    plain = re.sub(r"gradients?|grads?|_wrt_|[^a-z0-9]", "", name.lower())
-    for stem in (plain, plain[1:] if plain.startswith("d") else plain):
+    plain = re.sub(_GRADIENT_WORDS, "", name.lower())
+    plain, digits = re.fullmatch(r"(.*?)(\d*)", plain.replace("_", ""), re.DOTALL).groups()  # type: ignore[union-attr]
+    stems = [plain, plain[1:]] if plain.startswith("d") and len(plain) > 1 else [plain]
+    for stem in stems:
         for short, words in _SYNONYMS.items():
             if stem in words:
-                return short
-    return plain[1:] if plain.startswith("d") and len(plain) > 1 else plain
+                return short + digits
+    return stems[-1] + digits
 
 
 def is_gradient_name(name: str) -> bool:
     """Whether a name says that it holds a gradient: `dw`, `d_w`, `dW1`, `grad_b`, `W_grad`, `delta_w`."""
-    return bool(re.match(r"(d_?[A-Z_]|d[a-z]{1,2}\d*$|d_?(weight|bias|gamma|beta|kernel|filter|input))", name)) or (
-        "grad" in name.lower() or name.lower().startswith(("delta", "nabla"))
+    starts = (
+        r"(d_?[A-Z_]|d[a-z]{1,2}\d*$|d_?(weight|bias|gamma|beta|kernel|filter|input)|d_?(loss|l|j|e|c|z)_?d_?[a-z])"
     )
+    return bool(re.match(starts, name)) or any(part in name.lower() for part in ("grad", "delta", "nabla", "_wrt_"))
 
 
 def by_position(value: Any, arguments: Mapping[str, Any], differentiable: Sequence[str], *, strict: bool) -> Returned:

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from .calling import Library, gradient, is_floating, to_library
 from .returned import is_gradient_name, word
 
-_STATISTICS = ("running", "moving", "momentum", "velocity", "ema", "cache", "mask", "out", "last", "input", "output")
+_STATISTICS = ("running", "moving", "momentum", "velocity", "ema")
+_OUTPUTS = ("output", "outputs", "out", "y", "result", "a", "activation", "activations", "z")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Place:
     """Where an array hangs: `holder[key]` or, for an object, its attribute."""
 
@@ -30,6 +31,11 @@ class Place:
     key: Any
     owner: tuple[str, ...]  # the way to the object it belongs to, dictionaries and lists of arrays left out
     container: str  # the attribute of the dictionary or list it is in: "grads"; empty for an attribute
+
+    @property
+    def path(self) -> tuple[Any, ...]:
+        """The way to it, the same before and after a call."""
+        return self.owner, self.container, self.key
 
     @property
     def value(self) -> Any:
@@ -119,18 +125,37 @@ def put(aliases: list[Place], value: Tensor, library: Library, *, track: bool) -
     return leaf
 
 
-def snapshot(thing: object) -> dict[int, tuple[Place, Any]]:
-    """Copies of all arrays now, to see later what a backward pass changed."""
-    return {index: (place, _copy(place.value)) for index, place in enumerate(places(thing))}
+Snapshot = Mapping[tuple[Any, ...], Any]  # arrays by their paths
+
+
+def snapshot(thing: object) -> Snapshot:
+    """Copies of all arrays now, to see later what a call changed."""
+    return {place.path: _copy(place.value) for place in places(thing)}
 
 
 def _copy(value: Any) -> Any:
     return value.detach().clone() if isinstance(value, Tensor) else np.array(value)
 
 
-def gradients(
-    thing: object, names: Mapping[str, list[Place]], before: Mapping[int, tuple[Place, Any]]
-) -> dict[str, Any]:
+def output(thing: object, before: Snapshot) -> Any:
+    """What a forward that returns nothing left as its output: `self.output`."""
+    return next((p.value for name in _OUTPUTS for p in _fresh(thing, before) if p.key == name and not p.owner), None)
+
+
+def input_gradients(thing: object, names: list[str], before: Snapshot) -> dict[str, Any]:
+    """The gradients of inputs that a backward left in attributes, instead of returning them: `self.dinputs`."""
+    held = {
+        word(str(place.key)): place.value for place in _fresh(thing, before) if place.is_gradient and not place.owner
+    }
+    return {name: held[word(name)] for name in names if word(name) in held}
+
+
+def _fresh(thing: object, before: Snapshot) -> list[Place]:
+    """The arrays that are new or changed since a snapshot."""
+    return [place for place in places(thing) if not _unchanged(place.value, before.get(place.path))]
+
+
+def gradients(thing: object, names: Mapping[str, list[Place]], before: Snapshot) -> dict[str, Any]:
     """The gradient of each parameter among what the object holds after its backward pass; those found only."""
     left = {name: list(aliases) for name, aliases in names.items()}
     found: dict[str, Any] = {}
@@ -138,22 +163,21 @@ def gradients(
         value = aliases[0].value
         if isinstance(value, Tensor) and value.is_leaf and value.grad is not None:
             found[name] = value.grad
-    held = [place for place in places(thing) if place.is_gradient]
+    # what backward has changed comes before what it left alone: a buffer of the same word
+    fresh = [place for place in _fresh(thing, before) if place.is_gradient]
+    paths = {place.path for place in fresh}
+    held = fresh + [place for place in places(thing) if place.is_gradient and place.path not in paths]
     for name, aliases in left.items():
         keys = {place.identity for place in aliases}
         match = next((place for place in held if place.identity in keys), None)
         if name not in found and match is not None:
             found[name] = match.value
             held.remove(match)
-    return found | _by_shape(held, {n: p for n, p in left.items() if n not in found}, before)
+    return found | _by_shape([p for p in fresh if p in held], {n: p for n, p in left.items() if n not in found})
 
 
-def _by_shape(
-    held: list[Place], left: Mapping[str, list[Place]], before: Mapping[int, tuple[Place, Any]]
-) -> dict[str, Any]:
+def _by_shape(fresh: list[Place], left: Mapping[str, list[Place]]) -> dict[str, Any]:
     """Gradients that no name gives away: the only one of a parameter's shape that backward made or changed."""
-    old = {(p.owner, p.container, p.key): value for p, value in before.values()}
-    fresh = [p for p in held if not _unchanged(p.value, old.get((p.owner, p.container, p.key)))]
     found = {}
     for name, aliases in left.items():
         fitting = [p for p in fresh if tuple(p.value.shape) == tuple(aliases[0].value.shape)]
