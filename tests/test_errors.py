@@ -403,7 +403,7 @@ hg.conv2d_weight(ones(2, 4, 9, 9), (6, 4, -1, -1), ones(2, 6, 11, 11))
       weight  (6, 4, -1, -1)
 """
 
-RAISING = ["_geometry.py", "_operands.py", "_padding.py", "testing.py", "functional"]
+RAISING = ["_geometry.py", "_operands.py", "_padding.py", "testing", "functional"]
 
 
 def ones(*size: int, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Tensor:

@@ -8,6 +8,7 @@ torch.Size([4, 3, 3, 3])
 """
 
 from . import functional, layers, losses, testing
+from ._check import Report, check
 from ._config import show_config
 from ._errors import HandgradError
 from .functional import (
@@ -55,6 +56,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Gradients",
     "HandgradError",
+    "Report",
+    "check",
     "conv1d",
     "conv1d_backward",
     "conv1d_bias",

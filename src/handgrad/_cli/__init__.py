@@ -8,6 +8,7 @@ import click
 
 from handgrad._errors import HandgradError
 
+from .check import check
 from .train import train
 from .use import evaluate, export, predict
 
@@ -33,14 +34,15 @@ def _stop(message: str, exit_code: int) -> NoReturn:
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="handgrad", message="handgrad %(version)s")
 def main() -> None:
-    """Train a network whose every gradient is written out by hand, and use it.
+    """The gradients of convolution, by hand: check a backward pass, train a network without autograd, and use it.
 
     \b
+    handgrad check layer.py                 say what is wrong with a hand-written backward pass
     handgrad train                          learn the 1,797 digits that come with it
     handgrad train --data DIR --epochs 3    learn MNIST, or what has its format
     handgrad predict RUN picture.png        ask the network
     """
 
 
-for command in (train, evaluate, predict, export):
+for command in (check, train, evaluate, predict, export):
     main.add_command(command)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ._errors import error
+from .._errors import error
 
 __all__ = ["Loop", "conv_loop", "conv_transpose_loop"]
 

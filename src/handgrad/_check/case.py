@@ -1,0 +1,73 @@
+"""One draw of one piece of code: its inputs, what its backward pass returned, and the truth.
+
+A diagnosis sees somebody's code only through cases. Everything in a case is a float64 torch tensor (integer and
+boolean inputs keep their dtype), whatever the code itself is written in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from .operations import Operation
+
+# The true backward pass as a function of grad_output: linear, one gradient for every differentiable input.
+Vjp = Callable[[Tensor], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """`user[name]` claims to be the gradient of `inputs[name]`; the truth is `vjp(grad_output)[name]`."""
+
+    inputs: Mapping[str, Tensor]  # in the forward's order, then a class's parameters; names as in the report
+    output: Tensor
+    grad_output: Tensor
+    user: Mapping[str, Tensor | None]  # as returned, of any shape; None where nothing came back
+    vjp: Vjp
+    operation: Operation | None = None  # declared by --like, or recognised by its values
+    options: Mapping[str, Any] = field(default_factory=dict)  # stride, padding, dilation, groups … of the operation
+    rerun: Callable[..., Mapping[str, Tensor | None]] | None = None  # the user's backward again: rerun(grad_output)
+    saved: Mapping[str, Tensor] = field(default_factory=dict)  # tensors that the code kept: ctx, cache, attributes
+    tolerance: float = 1e-8  # what counts as rounding here, relative to the largest entry: float32 code needs more
+    returned_count: int | None = None  # how many gradients backward returned, where the order says which is which
+    linearize: Callable[[Mapping[str, Tensor]], Vjp] | None = None  # the truth at other inputs of the same shapes
+    call_options: Mapping[str, Any] = field(default_factory=dict)  # what else the user's forward is called with
+    code: str = ""  # the backward pass as it is written, where that can be read: values cannot tell all slips apart
+    label: str = ""  # which draw this is: "R1", "your sizes"
+
+    def truth(self, name: str) -> Tensor:
+        """The right gradient of `inputs[name]`."""
+        return self.vjp(self.grad_output)[name]
+
+    def is_right(self, name: str) -> bool:
+        """Whether what the user returned for `name` equals the truth to rounding, shape included."""
+        user, truth = self.user.get(name), self.truth(name)
+        return user is not None and same(user, truth, self.tolerance)
+
+
+def same(first: Tensor, second: Tensor, tolerance: float) -> bool:
+    """Whether two tensors have one shape and agree to `tolerance` of the larger one's largest entry.
+
+    A gradient that is zero in exact arithmetic is rounding only, hence a small absolute part.
+    """
+    if first.shape != second.shape:
+        return False
+    if first.numel() == 0:
+        return True
+    first, second = first.detach(), second.detach()
+    scale = max(float(first.abs().max()), float(second.abs().max()))
+    return float((first - second).abs().max()) <= tolerance * (scale + 1e-3)
+
+
+def relative_error(user: Tensor, truth: Tensor) -> float:
+    """max |user − truth| / max |truth| for tensors of one shape; of nothing it is 0, of NaN infinite."""
+    if truth.numel() == 0:
+        return 0.0
+    difference, scale = float((user - truth).abs().max()), float(truth.abs().max())
+    if difference == 0.0:
+        return 0.0
+    return difference / scale if difference < float("inf") and scale > 0.0 else float("inf")

@@ -1,0 +1,126 @@
+"""From the draws in which a gradient is wrong to its cause: the fewest slips that reproduce every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from .case import Case, relative_error
+from .probes import linearity
+from .report import Finding
+from .slips import Path, Slip
+from .slips.constants import averages
+from .slips.draw import Draw
+from .slips.search import explains, predictions, ranked
+from .where import describe
+
+DEPTH = 2  # slips in one gradient; a third hides the first two
+
+
+def diagnose(cases: Sequence[Case], name: str, all_cases: Sequence[Case] = ()) -> tuple[Finding, ...]:
+    """Why the gradient of `inputs[name]` is wrong.
+
+    Args:
+        cases: draws in which it is wrong, of several sizes.
+        name: the input whose gradient it is.
+        all_cases: every draw, the right ones too: a cause that would have made those wrong is not the cause.
+
+    Returns:
+        One finding for each slip, the cause first; a single `unexplained` where no chain of slips reproduces every
+        draw. Nothing where the gradient is right in all of them, or right by another convention (tied maxima).
+    """
+    wrong = [draw for draw in (Draw(case, name) for case in cases) if draw.wrong and not _accepted(draw)]
+    if not wrong:
+        return ()
+    return _nothing_to_search(wrong) or _search(wrong, all_cases, name) or _unexplained(wrong)
+
+
+def _accepted(draw: Draw) -> bool:
+    """Whether it is right by another convention, where the function has more than one derivative."""
+    return draw.bound is not None and any(draw.equal(draw.user, other) for other in draw.bound.conventions(draw))
+
+
+def _nothing_to_search(wrong: list[Draw]) -> tuple[Finding, ...]:
+    """What is plain before any search: nothing came back, or nothing in it."""
+    name, expected = wrong[0].name, tuple(wrong[0].truth.shape)
+    if any(draw.case.user.get(name) is None for draw in wrong):
+        message = f"no gradient came back for `{name}`: one of shape {expected} is needed"
+        return (Finding("wrong-return-count", message, evidence={"expected_shape": list(expected)}),)
+    empty = next((draw for draw in wrong if not draw.user.numel() and draw.truth.numel()), None)
+    if empty is not None and empty.user.dim() == len(expected):
+        message = f"the crop left nothing: {tuple(empty.user.shape)} for {expected}, as `[pad:-pad]` does at padding 0"
+        fix = "crop `[pad : pad + size]`"
+        return (Finding("wrong-crop", message, fix=fix, evidence={"shape": list(empty.user.shape)}),)
+    return ()
+
+
+def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Finding, ...]:
+    right = [draw for draw in (Draw(case, name) for case in all_cases) if not draw.wrong]
+    if not any(draw.user.any() for draw in wrong):
+        return ()  # zero in every draw: many slips make that somewhere, and it proves none
+    wrong = sorted(wrong, key=lambda draw: draw.truth.numel() + draw.g.numel())
+    singles = ranked(wrong[0], 1)
+    path = _first_holding(singles, wrong, right) or _first_holding(_pairs(wrong, singles), wrong, right)
+    return tuple(_finding(slip, wrong) for slip in path)
+
+
+def _first_holding(proposed: Iterable[Path], wrong: list[Draw], right: list[Draw]) -> Path:
+    """The first chain that reproduces every wrong draw, and would not have made a right one wrong.
+
+    A slip in one branch of the code leaves other draws right; then it must hold on at least two of the wrong ones. One
+    that leaves part of the gradient undetermined is believed last.
+    """
+    second: list[Path] = []
+    for path in proposed:
+        if all(explains(draw, path) for draw in wrong):
+            loose = any(slip.loose for slip in path)
+            if not loose and not any(_contradicts(path, draw) for draw in right):
+                return path
+            if loose or len(wrong) > 1:
+                second.append(path)
+    return min(second, key=lambda path: any(slip.loose for slip in path), default=())
+
+
+def _pairs(wrong: list[Draw], singles: list[Path]) -> Iterator[Path]:
+    """Two slips in one draw; or one in some of the draws and another, which does not show there, in the rest."""
+    rest: list[Path] = []
+    for draw in wrong:
+        found = singles if draw is wrong[0] else ranked(draw, 1)
+        if not found:
+            yield from ranked(draw, DEPTH)
+            return
+        rest += found
+    yield from ((*one, *other) for one in singles for other in dict.fromkeys(rest) if one != other)
+
+
+def _contradicts(path: Path, right: Draw) -> bool:
+    """Whether the slips would show on a draw in which the gradient is right."""
+    if any(slip.cause in ("wrong-sign", "scale-factor") for slip in path):
+        return bool(right.truth.any())
+    if any(slip.cause == "mean-instead-of-sum" and slip.variant in dict(averages(right)) for slip in path):
+        return True
+    made = predictions(right, len(path), frozenset(path))
+    reached = [gradient for taken, gradient in made if len(taken) == len(path)]
+    return bool(reached) and not any(right.equal(gradient, right.user) for gradient in reached)
+
+
+def _unexplained(wrong: list[Draw]) -> tuple[Finding, ...]:
+    """No chain of slips: at least whether it is linear, and where it is wrong."""
+    nonlinear = linearity(wrong[0].case, wrong[0].name)
+    return (nonlinear, describe(wrong)) if nonlinear else (describe(wrong),)
+
+
+def _finding(slip: Slip, wrong: list[Draw]) -> Finding:
+    return Finding(slip.cause, slip.message, fix=slip.fix, evidence=_evidence(wrong))
+
+
+def _evidence(wrong: list[Draw]) -> dict[str, Any]:
+    first = wrong[0]
+    evidence: dict[str, Any] = {
+        "draws": len(wrong),
+        "shape": list(first.user.shape),
+        "expected_shape": list(first.truth.shape),
+    }
+    if first.user.shape == first.truth.shape:
+        evidence["relative_error"] = relative_error(first.user, first.truth)
+    return evidence

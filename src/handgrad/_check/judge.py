@@ -1,0 +1,87 @@
+"""Every draw of a plan as a case, as far as there is a truth to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from . import cases, truth
+from .case import Case
+from .cases import Judged
+from .plan import Plan, Step
+from .subjects import Subject, UserCodeError
+
+Problems = list[tuple[str, Exception]]  # draws that have no case, by their labels, and why
+
+
+def judge(subject: Subject, made: Plan) -> tuple[list[Judged], Problems]:
+    """A case for every draw for which there is a truth; the rest with what stood in the way.
+
+    Raises `UserCodeError` if the code raises on the person's own sizes, or wherever there is nothing else to report.
+    """
+    judged: list[Judged] = []
+    problems: Problems = []
+    slow: list[Step] = []
+    for step in made.steps:
+        try:
+            judged += _cases(subject, step, truth.SECONDS, problems)
+        except truth.TooSlow:
+            slow.append(step)
+        except UserCodeError as problem:
+            if step.draw.own and step is made.steps[0]:
+                raise
+            problems.append((step.draw.label, problem))
+    judged += _patiently(subject, slow, judged, problems)
+    crashed = [problem for _, problem in problems if isinstance(problem, UserCodeError)]
+    if crashed and not any(_is_wrong(one.case) for one in judged) and (not judged or made.operation is not None):
+        raise crashed[0]
+    return judged, problems
+
+
+def _patiently(subject: Subject, slow: list[Step], judged: Sequence[Judged], problems: Problems) -> list[Judged]:
+    """The draws that take long, as many as a diagnosis needs beside the others."""
+    found: list[Judged] = []
+    for step in slow:
+        try:
+            if len(judged) + len(found) < 2:
+                found += _cases(subject, step, truth.PATIENCE, problems)
+            else:
+                problems.append((step.draw.label, truth.TooSlow("its differences take too long")))
+        except truth.TooSlow as problem:
+            problems.append((step.draw.label, problem))
+    return found
+
+
+def _cases(subject: Subject, step: Step, limit: float, problems: Problems) -> list[Judged]:
+    """The case of a draw; those beside it where it is a kink."""
+    try:
+        return [cases.make(subject, step.draw, step.bound, limit=limit)]
+    except truth.NotDifferentiable:
+        return _moved(subject, step, problems)
+    except truth.NotDeterministic as problem:
+        problems.append((step.draw.label, problem))
+        return []
+
+
+def _moved(subject: Subject, step: Step, problems: Problems) -> list[Judged]:
+    """The case a little beside a kink, and that at the kink itself where the operation knows what is right there."""
+    inputs = {
+        name: value + 0.05 * torch.randn(value.shape, generator=torch.Generator().manual_seed(5), dtype=value.dtype)
+        if value.is_floating_point()
+        else value
+        for name, value in step.draw.inputs.items()
+    }
+    at_tie = [cases.make(subject, step.draw, step.bound, tied=True)] if step.bound is not None else []
+    try:
+        return [cases.make(subject, replace(step.draw, inputs=inputs), None), *at_tie]
+    except (truth.NotDifferentiable, truth.NotDeterministic, truth.TooSlow) as problem:
+        problems.append((step.draw.label, problem))
+        return []
+
+
+def _is_wrong(case: Case) -> bool:
+    return any(
+        value is not None and not case.is_right(name) for name, value in case.user.items() if name in case.inputs
+    )

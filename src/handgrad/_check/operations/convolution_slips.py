@@ -1,0 +1,119 @@
+"""The slips of a convolution: another geometry, columns that are not folded, another order of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from itertools import chain, permutations
+
+import torch
+from torch import Tensor
+
+from ..slips import Backwards, Slip
+from ..slips.draw import reordered, reread, shuffled, shuffles
+from ._axis_slips import Axes, geometries, result_geometries
+from ._channel_slips import groups, kernels
+from ._convolution import Convolution
+from ._law import columns, conv_weight, fold
+
+
+def conv_slips(this: Convolution) -> Backwards:
+    """Every slip of a convolution's gradient with respect to its input or weight; a bias has none of its own."""
+    if this.known.role == "bias":
+        return iter(())
+    return chain(_column_form(this), _geometric(this), kernels(this), groups(this), _orders(this))
+
+
+def _geometric(this: Convolution) -> Backwards:
+    for path, axes in geometries(this.axes, this.known.role, this.transposed):
+        yield path, partial(this.gradient, axes=axes)
+    for slip, axes, finish in result_geometries(this.axes, this.known.role, this.transposed, this.known.code):
+        yield (slip,), partial(_finished, finish, this, axes)
+    if this.scatters:
+        yield from _overwritten(this)
+
+
+def _finished(finish: Callable[[Tensor], Tensor], this: Convolution, axes: Axes, g: Tensor) -> Tensor:
+    return finish(this.gradient(g, axes=axes))
+
+
+def _overwritten(this: Convolution) -> Backwards:
+    """`=` for `+=` in a loop over windows or taps, with or without a loop over output channels inside."""
+    fix = "accumulate where windows overlap: `+=`, or fold"
+    for keep in ("last window", "last tap"):
+        axes = tuple(replace(axis, keep=keep) for axis in this.axes)
+        message = f"where windows overlap only the {keep} is left: `=` stands where `+=` belongs"
+        yield (Slip("overwrite-instead-of-accumulate", keep, message, fix),), partial(this.gradient, axes=axes)
+        both = Slip(
+            "overwrite-instead-of-accumulate", (keep, "last channel"), message + ", for output channels too", fix
+        )
+        yield (both,), partial(_last_channel, this, axes)
+    message = "overlapping windows are averaged: right for putting an image together again, wrong for a gradient"
+    slip = Slip("averaged-overlap", None, message, "do not divide by fold(ones)")
+    yield (slip,), partial(this.gradient, axes=tuple(replace(axis, shared=True) for axis in this.axes))
+
+
+def _last_channel(this: Convolution, axes: Axes, g: Tensor) -> Tensor:
+    kept = torch.zeros_like(g)
+    kept[:, -1] = g[:, -1]
+    return this.gradient(kept, axes=axes)
+
+
+def _column_form(this: Convolution) -> Backwards:
+    """wᵀ·dy as it is, in any order of its axes (N, C·K, L)."""
+    if not this.scatters:
+        return
+    shape = this.known.user_shape
+    message = (
+        f"the gradient with respect to the unfolded columns, shape {tuple(shape)}: the fold into the input is missing"
+    )
+    for order in permutations(range(3)):
+        slip = Slip("column-form", order, message, "fold it with the forward pass's stride, padding and dilation")
+        yield (slip,), partial(_columns_as, this, order, shape)
+
+
+def _columns_as(this: Convolution, order: tuple[int, ...], shape: torch.Size, g: Tensor) -> Tensor:
+    cols = this.column_gradient(g).permute(order)
+    return cols.reshape(shape) if cols.numel() == shape.numel() else cols
+
+
+def _orders(this: Convolution) -> Backwards:
+    """A reshape for a permute on the way: of the columns, of the image, of the kernel."""
+    message = "a reshape stands where a permute belongs"
+    for taken, for_ in shuffles():
+        slip = Slip(
+            "reshape-instead-of-permute", ("columns", taken, for_), f"{message}: the columns {taken} for {for_}"
+        )
+        if this.scatters:
+            yield (slip,), partial(_fold_reordered, this, taken, for_)
+        elif this.known.role == "weight" and not this.transposed:
+            yield (slip,), partial(_weight_of_reordered, this, taken, for_)
+    dims = len(this.axes)
+    for order in ((0, *range(2, 2 + dims), 1), (0, 1 + dims, *range(1, 1 + dims)), (1, 0, *range(2, 2 + dims))):
+        for change in (reordered, reread):
+            name = "input" if this.known.role == "weight" else "weight"
+            slip = Slip("reshape-instead-of-permute", (name, change.__name__, order), f"{message}: the {name} {order}")
+            other = change(this.known.tensors[name], order)
+            yield (slip,), partial(this.gradient, x=other) if name == "input" else partial(this.gradient, w=other)
+    if this.known.role == "input":
+        order = (*range(1, 2 + dims), 0)  # w.reshape(C·K, O) for its transpose
+        slip = Slip(
+            "reshape-instead-of-permute", ("weight matrix",), f"{message}: the weight's matrix must be transposed"
+        )
+        yield (slip,), partial(this.gradient, w=reread(this.w, order))
+
+
+Order = tuple[int, ...]
+
+
+def _fold_reordered(this: Convolution, taken: Order, for_: Order, g: Tensor) -> Tensor:
+    cols = shuffled(this.column_gradient(g), taken, for_)
+    kernel, output = this.w.shape[2:], g.shape[2:]
+    return fold(cols.reshape(g.shape[0], -1, *kernel, *output), this.axes)
+
+
+def _weight_of_reordered(this: Convolution, taken: Order, for_: Order, g: Tensor) -> Tensor:
+    cols = columns(this.known.input, this.axes)
+    flat = shuffled(cols.reshape(g.shape[0], -1, g.shape[2:].numel()), taken, for_)
+    return conv_weight(flat.reshape(cols.shape), g, len(this.axes), this.groups)

@@ -1,0 +1,76 @@
+"""Softmax and its logarithm: dx = y·(g − Σ g·y), or g − softmax(x)·Σ g, with the sums along one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..slips import Backwards, Slip
+from ..slips.backwards import axes_key, axes_sets
+from .operation import Known, Operation, Options, Roles, Setting
+
+
+def _softmax_gradient(y: Tensor, over: tuple[int, ...], g: Tensor) -> Tensor:
+    return y * (g - (g * y).sum(over, keepdim=True))
+
+
+def _log_softmax_gradient(y: Tensor, over: tuple[int, ...], g: Tensor) -> Tensor:
+    return g - y.exp() * g.sum(over, keepdim=True)
+
+
+def _softmax_slips(known: Known) -> Backwards:
+    y = known.output
+    message = "only the diagonal y·(1 − y) of the Jacobian is used; the rows of the gradient do not sum to 0"
+    slip = Slip("softmax-diagonal-only", None, message, "y · (grad_output − (grad_output · y).sum(dim, keepdim=True))")
+    yield (slip,), lambda g: g * y * (1 - y)
+    yield from _summed_elsewhere(known, partial(_softmax_gradient, y))
+
+
+def _log_softmax_slips(known: Known) -> Backwards:
+    p = known.output.exp()
+    message = "only the diagonal 1 − softmax of the Jacobian is used; the rows of the gradient do not sum to 0"
+    slip = Slip("softmax-diagonal-only", None, message, "grad_output − softmax · grad_output.sum(dim, keepdim=True)")
+    yield (slip,), lambda g: g * (1 - p)
+    yield from _summed_elsewhere(known, partial(_log_softmax_gradient, known.output))
+
+
+def _summed_elsewhere(known: Known, gradient: Callable[[tuple[int, ...], Tensor], Tensor]) -> Backwards:
+    dims = known.g.dim()
+    right = (known.options["dim"] % dims,)
+    for axes in axes_sets(dims):
+        if axes and axes != right:
+            slip = Slip(
+                "wrong-reduction-axes",
+                axes_key(axes, dims),
+                f"the sum runs over the axes {axes}: it belongs over {right}",
+            )
+            yield (slip,), partial(gradient, axes)
+
+
+def _settings() -> list[Setting]:
+    return [
+        Setting("R1", {"input": (5, 7)}, {"dim": -1}),
+        Setting("R2", {"input": (4, 3)}, {"dim": -1}),
+        Setting("R3", {"input": (6, 5)}, {"dim": -1}),  # matrices only: `axis=1` is right for those
+    ]
+
+
+def _guesses(roles: Roles, output: Tensor) -> list[Options]:
+    x = roles["input"]
+    return [{"dim": axis} for axis in range(-1, -x.dim() - 1, -1)] if x.shape == output.shape else []
+
+
+def _operation(name: str, function: Callable[..., Tensor], slips: Callable[[Known], Backwards]) -> Operation:
+    def forward(roles: Roles, options: Options) -> Tensor:
+        return function(roles["input"], **options)
+
+    return Operation(name, ("input",), forward, _settings, _guesses, slips=slips)
+
+
+OPERATIONS = (
+    _operation("softmax", F.softmax, _softmax_slips),
+    _operation("log_softmax", F.log_softmax, _log_softmax_slips),
+)

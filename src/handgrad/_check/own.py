@@ -1,0 +1,109 @@
+"""The person's own inputs, under the forward's names, and other sizes made from them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._errors import error
+from .inputs import Draw, Spec, draw, other_sizes, spec_of
+from .subjects import Subject, UserCodeError
+from .subjects.calling import from_library
+
+
+def own_draw(
+    subject: Subject, specs: Mapping[str, Spec], values: Mapping[str, Tensor], options: Mapping[str, Any]
+) -> Draw:
+    """The person's own sizes, with their values where they gave them and fresh ones for a class's parameters."""
+    own = Draw({**draw(specs, 1), **values, **_parameters(subject)}, options)
+    return pruned(subject, own, subject.run(own.inputs, own.options).output)
+
+
+def pruned(subject: Subject, one: Draw, output: Tensor) -> Draw:
+    """The draw without arrays of a class that the output does not depend on: momenta, running statistics."""
+    for name in [name for name in one.inputs if name in subject.adapter.parameters()]:
+        changed = {**one.inputs, name: one.inputs[name] + 1.0}
+        try:
+            other = subject.run(changed, one.options).output
+        except UserCodeError:
+            continue
+        if other.shape == output.shape and torch.equal(other, output):
+            subject.adapter.ignore(name)
+    known = {*subject.adapter.inputs, *subject.adapter.parameters()}
+    return replace(
+        one, inputs={name: value for name, value in one.inputs.items() if name in known or not subject.adapter.inputs}
+    )
+
+
+def named(specs: Mapping[str, Spec], names: Sequence[str]) -> dict[str, Spec]:
+    """The specs under the forward's own names; those under other names fill what is left, in order."""
+    free = iter([name for name in names if name not in specs])
+    found = {name if name in names or not names else next(free, name): spec for name, spec in specs.items()}
+    if names and (extra := [name for name in found if name not in names]):
+        raise error("check", f"there is no input for `{extra[0]}`", inputs=", ".join(names))
+    return {name: found[name] for name in (names or found) if name in found}
+
+
+def _parameters(subject: Subject) -> dict[str, Tensor]:
+    """Near the values that the constructor gave, but not at them: a γ of 1 or a bias of 0 hides what forgets it."""
+    own = subject.adapter.parameters()
+    return {
+        n: own[n] + 0.4 * noise for n, noise in draw({n: Spec(tuple(v.shape)) for n, v in own.items()}, seed=7).items()
+    }
+
+
+def others(subject: Subject, own: Draw, known: Mapping[str, Spec], count: int = 2) -> list[dict[str, Spec]]:
+    """Other sizes that the forward takes; the same ones, with other values, if it takes none."""
+    parameters = subject.adapter.parameters()
+    specs = {n: Spec(tuple(v.shape)) if n in parameters else known.get(n) or spec_of(v) for n, v in own.inputs.items()}
+
+    def runs(inputs: Mapping[str, Tensor]) -> bool:
+        """Forward and backward: sizes that only one of them takes show a slip less often than a limit of the code."""
+        try:
+            run = subject.run(inputs, own.options)
+            run.backward(torch.ones_like(run.output))
+        except UserCodeError:
+            return False
+        return run.output.numel() > 0
+
+    if not runs(own.inputs):
+        return []
+
+    def accepts(sizes: dict[str, Spec]) -> bool:
+        return runs(draw(sizes, 2))
+
+    return other_sizes(specs, accepts, count, small=_takes_time(subject, own)) or [specs]
+
+
+def _takes_time(subject: Subject, own: Draw) -> bool:
+    """Whether a difference for every entry of the inputs would be felt."""
+    begin = time.perf_counter()
+    subject.run(own.inputs, own.options)
+    return (time.perf_counter() - begin) * sum(value.numel() for value in own.inputs.values()) > 0.5
+
+
+def tensors_of(given: Any, names: Sequence[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Somebody's inputs in the forward's order, or by name, as tensors and as what is no tensor.
+
+    Raises `HandgradError` if there are more than the forward has parameters.
+    """
+    if not isinstance(given, Mapping):
+        items = list(given) if isinstance(given, tuple | list) else [given]
+        if len(items) > len(names):
+            raise error(
+                "check", f"{len(items)} inputs are given for {len(names)} parameters", parameters=", ".join(names)
+            )
+        given = dict(zip(names, items, strict=False))
+    given = {name: given[name] for name in (*names, *given) if name in given}  # in the forward's order
+    tensors = {
+        n: v
+        for n, value in given.items()
+        if isinstance(value, Tensor | np.ndarray) and (v := from_library(value)) is not None
+    }
+    return tensors, {name: value for name, value in given.items() if name not in tensors and value is not None}

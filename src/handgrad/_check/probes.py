@@ -1,0 +1,141 @@
+"""Questions that only running code can answer: is backward linear, repeatable, without side effects, blind to strides?
+
+Every answer is a true statement about the code. What a diagnosis finds from values comes first; these stand behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .case import Case, same
+from .report import Finding
+from .subjects import Subject, UserCodeError
+from .subjects.calling import from_library, steady, to_library
+from .subjects.start import Start
+
+About = tuple[str | None, Finding]  # the gradient that a finding is about; None for the code as a whole
+
+
+def probe(case: Case, subject: Subject) -> tuple[About, ...]:
+    """What the code does beside returning gradients, at one draw."""
+    return tuple(chain(_linear(case), _side_effects(case, subject), _again(case, subject), _strides(case, subject)))
+
+
+def linearity(case: Case, name: str) -> Finding | None:
+    """Whether the user's gradient is linear in grad_output, of those that depend on it at all."""
+    user = case.user.get(name)
+    doubled = case.rerun(2 * case.grad_output).get(name) if case.rerun and user is not None else None
+    if (
+        user is None
+        or not torch.isfinite(user).all()
+        or doubled is None
+        or doubled.shape != user.shape
+        or same(doubled, user, case.tolerance)
+    ):
+        return None
+    negated = case.rerun(-case.grad_output).get(name) if case.rerun else None
+    if not same(doubled, 2 * user, case.tolerance):
+        ratio = float(doubled.norm() / user.norm()) if user.norm() > 0 else float("inf")
+        message = f"U(2g) is not 2·U(g): their norms are in the ratio {ratio:.4g}"
+        return Finding("not-linear-in-grad-output", message, evidence={"ratio": ratio})
+    if negated is not None and negated.shape == user.shape and not same(negated, -user, case.tolerance):
+        return Finding(
+            "not-linear-in-grad-output", "U(−g) is not −U(g): the gradient depends on the sign of grad_output"
+        )
+    return None
+
+
+def _linear(case: Case) -> Iterator[About]:
+    """Of gradients that are right here; what is wrong here is the diagnosis's to explain."""
+    for name in case.inputs:
+        if case.user.get(name) is not None and case.is_right(name) and (finding := linearity(case, name)):
+            yield name, finding
+
+
+def _start(case: Case, subject: Subject) -> tuple[dict[str, Any], Start]:
+    """One forward pass on arguments that are kept to be looked at afterwards."""
+    given = {name: to_library(value, subject.library) for name, value in case.inputs.items()}
+    with steady(subject.namespace), torch.no_grad():
+        return given, subject.adapter.start(given, dict(case.call_options), library=subject.library, track=False)
+
+
+def _side_effects(case: Case, subject: Subject) -> Iterator[About]:
+    """Inputs and grad_output before and after; a parameter that a training step updates is meant to change."""
+    given, start = _start(case, subject)
+    grad = to_library(case.grad_output, subject.library)
+    after_forward = {name: from_library(value) for name, value in given.items()}
+    with steady(subject.namespace), torch.no_grad():
+        start.backward(grad if case.grad_output.ndim or subject.library == "torch" else float(grad))
+    for name in subject.adapter.inputs:
+        if name in given:
+            yield from _changed(f"`{name}`", case.inputs[name], after_forward[name], "forward")
+            yield from _changed(f"`{name}`", after_forward[name], from_library(given[name]), "backward")
+    yield from _changed("grad_output", case.grad_output, from_library(grad), "backward")
+
+
+def _changed(what: str, before: Tensor | None, after: Tensor | None, stage: str) -> Iterator[About]:
+    if before is not None and after is not None and not torch.equal(before, after.to(before.dtype)):
+        count = int((before != after).sum())
+        message = f"{stage} changes {what} in place, {count} of {before.numel()} entries"
+        yield None, Finding("inputs-modified", message, fix=f"work on a copy of {what}", evidence={"entries": count})
+
+
+def _again(case: Case, subject: Subject) -> Iterator[About]:
+    """The same call on the same object once more: what it keeps between calls must not show."""
+    _, start = _start(case, subject)
+    first = _gradients(start, case, subject)
+    with steady(subject.namespace), torch.no_grad():
+        second = start.again() if start.again else _start(case, subject)[1]
+    repeated = _gradients(second, case, subject)
+    for name, before in first.items():
+        after = repeated.get(name)
+        if before is None or after is None or name not in case.inputs or same(before, after, case.tolerance):
+            continue
+        if start.again and _accumulates(subject) and same(2 * before, after, case.tolerance):
+            continue  # PyTorch's own convention: gradients add up until zero_grad
+        message = f"the same call gives another gradient the second time: {_largest_change(before, after)}"
+        yield name, Finding("not-repeatable", message, fix="set the gradients anew in each backward pass")
+
+
+def _accumulates(subject: Subject) -> bool:
+    """Whether the object has a way to clear what its gradients have added up."""
+    owner = getattr(subject.adapter, "template", None)
+    return any(hasattr(owner, name) for name in ("zero_grad", "zero_grads", "zero_gradients", "reset_grad"))
+
+
+def _largest_change(before: Tensor, after: Tensor) -> str:
+    if before.shape != after.shape:
+        return f"shape {tuple(after.shape)} after {tuple(before.shape)}"
+    return f"its entries change by up to {float((before - after).abs().max()):.4g}"
+
+
+def _strides(case: Case, subject: Subject) -> Iterator[About]:
+    """grad_output with the same values laid out the other way round in memory."""
+    if case.grad_output.ndim < 2:
+        return
+    _, start = _start(case, subject)
+    plain = _gradients(start, case, subject)
+    turned = case.grad_output.mT.contiguous().mT
+    try:
+        other = _gradients(_start(case, subject)[1], case, subject, turned)
+    except UserCodeError:
+        return  # it says so itself
+    for name, before in plain.items():
+        after = other.get(name)
+        if name in case.inputs and before is not None and after is not None and not same(before, after, case.tolerance):
+            message = "grad_output with the same values in another memory layout gives another gradient"
+            yield name, Finding("assumes-contiguous", message, fix="grad_output.contiguous() first")
+
+
+def _gradients(start: Start, case: Case, subject: Subject, grad: Tensor | None = None) -> Mapping[str, Tensor | None]:
+    g = case.grad_output if grad is None else grad
+    native: Any = g.clone() if subject.library == "torch" else np.copy(g.numpy(), order="K")
+    with steady(subject.namespace), torch.no_grad():
+        returned = start.backward(native if g.ndim or subject.library == "torch" else float(native))
+    return returned.tensors()

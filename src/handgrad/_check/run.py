@@ -1,0 +1,134 @@
+"""One check: run the plan's draws, compare, diagnose what is wrong, and put it all into a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from . import truth
+from .cases import Judged
+from .inputs import Draw
+from .judge import Problems, judge
+from .plan import Plan, Wanted, plan
+from .probes import probe
+from .report import Finding, Gradient, Report
+from .subjects import Subject, UserCodeError
+from .subjects.autograd_function import AutogradFunction
+from .verdict import About, verdict_on
+
+
+def check_subject(subject: Subject, wanted: Wanted) -> Report:
+    """The report on a subject. Raises `UserCodeError` if its code raises and `HandgradError` on a wrong request."""
+    made = plan(subject, wanted)
+    judged, problems = judge(subject, made)
+    if not judged:
+        return _without_truth(subject, made, problems)
+    about = [*_probed(subject, judged), *_cuts(subject, judged)]
+    names = [name for name in truth.differentiable(judged[0].draw) if any(name in one.case.user for one in judged)]
+    gradients = [verdict_on(subject, name, judged, about, verbose=wanted.verbose) for name in names]
+    gradients = _with_general(gradients, _general(subject, made, judged), [f for name, f in about if name is None])
+    wrong = any(gradient.verdict == "wrong" for gradient in gradients)
+    return Report(
+        verdict="wrong" if wrong else "correct" if gradients else "inconclusive",
+        operation=made.operation.name if made.operation else None,
+        gradients=tuple(gradients),
+        message=None if gradients else f"`{subject.name}` returned no gradient, and left none in its attributes",
+        notes=tuple(_notes(subject, made, judged, problems)),
+    )
+
+
+def _without_truth(subject: Subject, made: Plan, problems: Problems) -> Report:
+    """There is nothing to compare with: the forward is random, too slow, or has a kink wherever it was looked at."""
+    causes = [problem for _, problem in problems]
+    message = "there is no truth to compare with"
+    gradients: tuple[Gradient, ...] = ()
+    if any(isinstance(problem, truth.NotDeterministic) for problem in causes):
+        message = f"the forward of `{subject.name}` is not deterministic: two calls on the same inputs differ"
+    elif slow := next((problem for problem in causes if isinstance(problem, truth.TooSlow)), None):
+        message = f"the forward of `{subject.name}` is too slow to be differentiated: {slow}; try a smaller --input"
+    elif causes:
+        message = "the forward is not differentiable at the inputs: a kink or a tie"
+        finding = Finding("not-differentiable-here", message)
+        names = truth.differentiable(made.steps[0].draw)
+        gradients = tuple(Gradient(name, "inconclusive", None, None, None, (finding,)) for name in names)
+    return Report(
+        "inconclusive",
+        made.operation.name if made.operation else None,
+        gradients,
+        message=message,
+        notes=tuple(made.notes),
+    )
+
+
+def _probed(subject: Subject, judged: Sequence[Judged]) -> list[About]:
+    """What the probes say; they are asked at one draw, the person's own if there is one."""
+    first = next((one for one in judged if one.draw.own), judged[0])
+    try:
+        return list(probe(first.case, subject))
+    except UserCodeError:  # it ran before, so it does not run twice: that is what a second forward pass is for
+        return []
+
+
+def _cuts(subject: Subject, judged: Sequence[Judged]) -> list[About]:
+    """Inputs whose gradient autograd would get wrong; inside an autograd.Function it never looks."""
+    if isinstance(subject.adapter, AutogradFunction):
+        return []
+    names = dict.fromkeys(name for one in judged for name in one.cut)
+    message = "autograd does not see all of the forward pass with respect to `{}`: a `.detach()` or `no_grad` hides it"
+    return [(name, Finding("autograd-cut", message.format(name))) for name in names]
+
+
+def _general(subject: Subject, made: Plan, judged: Sequence[Judged]) -> list[Finding]:
+    """What is wrong with the whole: the forward is another operation, or the number of gradients is wrong."""
+    found = []
+    differing = [step for step in made.steps if step.bound is None]
+    if made.operation is not None and differing and made.declared:
+        found.append(_forward_differs(subject, made, differing[0].draw))
+    count = judged[0].case.returned_count
+    if count is not None:
+        needed = len(truth.differentiable(judged[0].draw))
+        message = f"backward returns {count} gradient{'s' if count != 1 else ''} for {needed} inputs"
+        if needed == count:
+            message = (
+                f"backward returns {count} values: every argument of forward needs one, None if it has no gradient"
+            )
+        found.append(Finding("wrong-return-count", message, evidence={"returned": count, "needed": needed}))
+    return found
+
+
+def _forward_differs(subject: Subject, made: Plan, draw: Draw) -> Finding:
+    assert made.operation is not None
+    output = subject.run(draw.inputs, draw.options).output
+    shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in draw.inputs.items())
+    options = ", ".join(f"{name} {value}" for name, value in draw.options.items())
+    message = f"the forward is not {made.operation.name}" + (f" with {options}" if options else "") + f" on {shapes}"
+    return Finding("forward-differs", message, evidence={"output_shape": list(output.shape), "draw": draw.label})
+
+
+def _with_general(gradients: list[Gradient], general: Sequence[Finding], probed: Sequence[Finding]) -> list[Gradient]:
+    """Findings about the whole stand on the first gradient that is wrong without them, or on the first.
+
+    What a probe says comes before the cause only where there is none.
+    """
+    if not gradients or not (general or probed):
+        return gradients
+    index = next((i for i, gradient in enumerate(gradients) if gradient.verdict == "wrong"), 0)
+    own = gradients[index].findings
+    new = [finding for finding in general if finding.cause not in {known.cause for known in own}]
+    explained = bool(own) and own[0].cause != "unexplained"
+    findings = (*new, *own, *probed) if explained else (*new, *probed, *own)
+    changed = replace(gradients[index], verdict="wrong", findings=findings)
+    return [*gradients[:index], changed, *gradients[index + 1 :]]
+
+
+def _notes(subject: Subject, made: Plan, judged: Sequence[Judged], problems: Problems) -> Iterator[str]:
+    yield from made.notes
+    yield f"{subject.library} code, {len(judged)} draws: " + ", ".join(dict.fromkeys(one.draw.label for one in judged))
+    if any(one.source == "differences" for one in judged):
+        yield "the truth is central differences of the forward pass"
+    if any(one.source == "directions" for one in judged):
+        yield "the forward is slow, so that its gradient was compared along three random directions only"
+    for label, problem in problems:
+        yield f"left out {label}: {problem or type(problem).__name__}"
+    for label, refused in made.refused:
+        yield f"the forward does not take {label}: {refused}"

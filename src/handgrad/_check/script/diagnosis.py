@@ -1,0 +1,139 @@
+"""Where no repair is found: the diagnosis that all checks share, on draws made of the script.
+
+First of the claim itself; then of the first intermediate gradient that is wrong, `dscores` of `scores`, for which the
+rest of the forward pass is often a single known operation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from ..._errors import HandgradError
+from ..case import Case, same
+from ..diagnose import diagnose
+from ..operations import recognise
+from ..report import Finding, Location
+from ..subjects.calling import UserCodeError, from_library, gradient
+from .chain import chain_finding, chain_of
+from .closers import TOLERANCE
+from .names import loaded, stored
+from .program import running
+from .repair import attempt
+from .truth import Derivative, derivative
+from .world import World
+
+_MARKS = re.compile(r"^(grads?_|d_|d|g_|delta_|der_)|_grads?$|_(delta|d)$")
+
+
+def diagnosed(posted: World, seconds: Sequence[World]) -> tuple[Finding, ...]:
+    """The causes of a wrong claim, or a single `unexplained`; nothing where the claim does not run."""
+    here = _case(posted, posted.derivative, _claimed(posted))
+    if here is None:
+        return ()
+    user = here.user[posted.claim.name]
+    stops = chain_finding(posted, user) if user is not None else None
+    if stops is not None:
+        return (Finding(*stops),)
+    others = (_case(there, there.derivative, _claimed(there)) for there in seconds)
+    found = _agreed(here, [case for case in others if case is not None], posted.claim.name)
+    if found and found[0].cause != "unexplained":
+        return found
+    return _of_intermediate(posted, seconds) or found
+
+
+def _agreed(here: Case, others: Sequence[Case], name: str) -> tuple[Finding, ...]:
+    """What explains the posted draw and one other: not all of the others need be the script at other sizes."""
+    found: tuple[Finding, ...] = ()
+    for draws in [[here, other] for other in others] or [[here]]:
+        found = diagnose(draws, name)
+        if found and found[0].cause != "unexplained":
+            return found
+    return found
+
+
+def _claimed(world: World) -> Tensor | None:
+    with running(world.program):
+        return gradient(attempt(world, ()))
+
+
+def _case(world: World, slope: Derivative, user: Tensor | None, above: Tensor | None = None) -> Case | None:
+    """One draw: the variable, whatever else enters between it and the output, and what claims to be its gradient."""
+    if user is None:
+        return None
+    others = {name: from_library(world.state.names[name]) for name in _beside(world, slope)}
+    inputs = {slope.name: slope.value, **{name: value for name, value in others.items() if value is not None}}
+    known = recognise(inputs, slope.output)
+    return Case(
+        inputs=inputs,
+        output=slope.output,
+        grad_output=world.grad_output if above is None else above,
+        user={slope.name: user},
+        vjp=lambda grad_output: {slope.name: slope.vjp(grad_output)},
+        operation=known[0] if known else None,
+        options=known[1] if known else {},
+        tolerance=TOLERANCE,
+    )
+
+
+def _beside(world: World, slope: Derivative) -> list[str]:
+    """The tensors, not made of the variable, that the statements from it to the output read."""
+    statements = slope.program.statements[slope.start :]
+    made = {name for statement in statements for name in stored(statement)} | {slope.name}
+    read = [name for statement in statements for name in sorted(loaded(statement))]
+    return [name for name in dict.fromkeys(read) if name not in made and hasattr(world.state.names.get(name), "shape")]
+
+
+def _of_intermediate(posted: World, seconds: Sequence[World]) -> tuple[Finding, ...]:
+    """The first intermediate gradient that is wrong, as the gradient of the last variable whose own one was right."""
+    output, upstream = posted.claim.output, posted.claim.grad_output
+    for made, name, line in [*_pairs(posted), (posted.claim.expression, posted.claim.name, 0)]:
+        here = _intermediate(posted, made, name, output, upstream)
+        if here is None:
+            continue
+        if _is_right(here, name):
+            output, upstream = name, made
+            continue
+        cases = [_intermediate(there, made, name, output, upstream) for there in seconds]
+        found = _agreed(here, [case for case in cases if case is not None], name)
+        if found and found[0].cause != "unexplained":
+            place = Location(posted.program.path, line) if line else None
+            said = f"`{made}`, the gradient of `{name}`: " if line else ""
+            return tuple(replace(finding, message=said + finding.message, location=place) for finding in found)
+    return ()
+
+
+def _pairs(world: World) -> Iterator[tuple[str, str, int]]:
+    """(`dscores`, `scores`, line) for each variable of the backward pass that is named after one of the forward's."""
+    chain = {_plain(name): name for name in [*chain_of(world), world.claim.name]}
+    for _, statement in world.backward:
+        for made in sorted(stored(statement)):
+            name = chain.get(_plain(_MARKS.sub("", made)))
+            if name is not None and made != world.claim.expression:
+                yield made, name, statement.lineno
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+def _intermediate(world: World, made: str, name: str, output: str, upstream: str | None) -> Case | None:
+    """The draw for an intermediate gradient, from the variable `output` with its gradient `upstream` on."""
+    with running(world.program):
+        attempt(world, ())
+        user = gradient(world.namespace.get(made))
+        above = gradient(world.namespace.get(upstream or ""))
+    try:
+        slope = derivative(world.program, output, name)
+    except (UserCodeError, HandgradError, RuntimeError):
+        return None
+    above = world.grad_output if above is None else above
+    return _case(world, slope, user, above) if above.shape == slope.output.shape else None
+
+
+def _is_right(case: Case, name: str) -> bool:
+    user = case.user[name]
+    return user is not None and same(user, case.truth(name), TOLERANCE)

@@ -1,0 +1,113 @@
+"""Products and sums of entries: constants, signs, derivatives of activations, terms too many."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..edits import Make, Scope
+from .making import kept, names_read
+
+
+def factors(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """A number that is multiplied in, or divided by."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
+        yield "wrong-sign", f"`{scope.program.text(node)}` has the wrong sign", lambda new: new.operand
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult | ast.Div):
+        return
+    for value, number, keep in ((node.left, node.right, "left"), (node.right, node.left, "right")):
+        if scope.shape_of(value) and not scope.shape_of(number) and (keep == "left" or isinstance(node.op, ast.Mult)):
+            cause = "mean-instead-of-sum" if isinstance(node.op, ast.Div) else "scale-factor"
+            message = f"`{scope.program.text(node)}` has a factor that the derivative does not have"
+            yield cause, message, kept(keep)
+
+
+def terms(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """A sum for a difference, a term or a factor too many."""
+    if not isinstance(node, ast.BinOp):
+        return
+    text = scope.program.text(node)
+    if isinstance(node.op, ast.Add | ast.Sub):
+        other = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
+        yield "wrong-sign", f"`{text}` has the wrong sign", lambda new: ast.BinOp(new.left, other, new.right)
+        weights = [name for name in names_read(node.right) if scope.part(name) in scope.inputs]
+        message = f"`{scope.program.text(node.right)}` is not part of the derivative"
+        yield ("regularizer-included" if weights else None), message, kept("left")
+    if isinstance(node.op, ast.Mult):
+        for side, other_side in (("left", node.right), ("right", node.left)):
+            twice = isinstance(other_side, ast.Name) and scope.part(other_side.id) == scope.grad_output
+            message = f"`{scope.program.text(other_side)}` is multiplied in once too often"
+            yield ("upstream-applied-twice" if twice else None), message, kept(side)
+
+
+def derivatives(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """What stands beside a gradient in a product of entries is an activation's derivative: another one, of its kind."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult) or not scope.curved:
+        return
+    for side, other in (("left", node.right), ("right", node.left)):
+        shape, text = scope.shape_of(other), scope.program.text(other)
+        if _gradient_in(getattr(node, side), scope) and not _gradient_in(other, scope) and shape:
+            for name in [name for name, size in scope.names.items() if size == shape and name in scope.forward]:
+                for form in ("{0} * (1 - {0})", "1 - {0} ** 2", "({0} > 0)", "{0}"):
+                    right = form.format(name)
+                    yield "derivative-of-activation-wrong", f"`{text}` is not the derivative; `{right}` is", (
+                        _beside(side, right)
+                    )  # fmt: skip
+
+
+def _gradient_in(node: ast.AST, scope: Scope) -> bool:
+    return any(scope.part(name) in scope.gradients for name in names_read(node))
+
+
+def _beside(side: str, right: str) -> Make:
+    def make(node: Any) -> ast.expr:
+        return ast.BinOp(_through_product(getattr(node, side), right), ast.Mult(), ast.parse(right, mode="eval").body)
+
+    return make
+
+
+def _through_product(node: Any, right: str) -> Any:
+    """`da * z` of `da * z * (1 - z)`: the derivative may be spread over the product, and goes as a whole."""
+    first = "*" in right and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
+    return node.left if first else node
+
+
+def softmaxes(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """`g * y * (1 - y)` where the whole Jacobian of a softmax is needed."""
+    factors = _factors_of(node)
+    ones = [f for f in factors if isinstance(f, ast.BinOp) and isinstance(f.op, ast.Sub)
+            and isinstance(f.right, ast.Name) and ast.unparse(f.left) in ("1", "1.0")]  # fmt: skip
+    if len(factors) < 3 or not ones:
+        return
+    y = ast.unparse(ones[0].right)
+    rest = [ast.unparse(f) for f in factors if f is not ones[0]]
+    if y in rest:
+        rest.remove(y)
+        g, keep = " * ".join(rest), "keepdims" if scope.numpy else "keepdim"
+        right = f"{y} * ({g} - ({g} * {y}).sum(-1, {keep}=True))"
+        message = f"`{scope.program.text(node)}` is only the diagonal of softmax's Jacobian"
+        yield "softmax-diagonal-only", message, lambda _: ast.parse(right, mode="eval").body
+
+
+def _factors_of(node: ast.AST) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return _factors_of(node.left) + _factors_of(node.right)
+    return [node] if isinstance(node, ast.expr) else []
+
+
+def averages(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """A division by how often each entry is covered."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and scope.shape_of(node.right):
+        counts = re.search(r"ones|count|overlap|divisor|norm", _definition(node.right, scope))
+        message = f"`{scope.program.text(node)}` averages overlapping windows, which must add up"
+        yield ("averaged-overlap" if counts else None), message, kept("left")
+
+
+def _definition(node: ast.expr, scope: Scope) -> str:
+    """The source of what a variable is assigned, for its words."""
+    names = {*names_read(node)}
+    lines = [ast.unparse(s) for s in scope.program.statements if isinstance(s, ast.Assign) and names & {
+        t.id for t in s.targets if isinstance(t, ast.Name)}]  # fmt: skip
+    return " ".join([ast.unparse(node), *lines])

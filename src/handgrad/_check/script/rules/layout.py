@@ -1,0 +1,74 @@
+"""Sums over the wrong axes, averages, and reshapes that need a permutation."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from ..edits import Make, Scope
+from .making import attribute, method
+
+
+def reductions(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """mean for sum, and a sum over other axes."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return
+    name, text = node.func.attr, scope.program.text(node)
+    if name == "mean":
+        yield "mean-instead-of-sum", f"`{text}` averages where the derivative is a sum", _renamed("sum")
+    if name not in ("sum", "mean"):
+        return
+    static = isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "numpy", "torch")
+    value = node.args[0] if static and node.args else node.func.value
+    shape = scope.shape_of(value)
+    if shape is None:
+        return
+    for count in range(1, len(shape)):
+        for axes in itertools.combinations(range(len(shape)), count):
+            message = f"`{text}` sums {scope.program.text(value)} {shape} over the wrong axes; {axes} are right"
+            yield "wrong-reduction-axes", message, _summed(axes, static)
+
+
+def _renamed(method: str) -> Make:
+    return lambda node: ast.Call(attribute(node.func.value, method), node.args, node.keywords)
+
+
+def _summed(axes: tuple[int, ...], static: bool) -> Make:
+    return lambda node: method(node.args[0] if static else node.func.value, "sum", axes if len(axes) > 1 else axes[0])
+
+
+def memory_order(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """A reshape that needs its axes permuted, before or after."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return
+    if node.func.attr not in ("reshape", "view") or not node.args:
+        return
+    static = isinstance(node.func.value, ast.Name) and node.func.value.id in ("np", "numpy", "torch")
+    shape = scope.shape_of(node.args[0] if static else node.func.value)
+    message = f"`{scope.program.text(node)}` takes the memory order of {shape} for the order of axes"
+    permute = "transpose" if scope.numpy else "permute"
+    if shape is not None and 2 < len(shape) < 5 and not static:
+        for axes in list(itertools.permutations(range(len(shape))))[1:]:
+            yield "reshape-instead-of-permute", message, _permuted_before(axes, permute)
+    sizes = node.args if len(node.args) > 1 else getattr(node.args[0], "elts", [])
+    if 2 < len(sizes) < 5 and not static:
+        for axes in list(itertools.permutations(range(len(sizes))))[1:]:
+            yield "reshape-instead-of-permute", message, _permuted_after(axes, permute)
+
+
+def _permuted_before(axes: tuple[int, ...], permute: str) -> Make:
+    return lambda node: ast.Call(
+        attribute(method(node.func.value, permute, *axes), "reshape"), node.args, node.keywords
+    )
+
+
+def _permuted_after(axes: tuple[int, ...], permute: str) -> Make:
+    back = [axes.index(i) for i in range(len(axes))]
+
+    def make(node: Any) -> ast.expr:
+        sizes = node.args if len(node.args) > 1 else node.args[0].elts
+        return method(ast.Call(node.func, [sizes[i] for i in axes], node.keywords), permute, *back)
+
+    return make

@@ -1,0 +1,244 @@
+"""The truth about a script: the derivative of its output with respect to one of its variables.
+
+The script runs up to the variable's last assignment before the output; from there on the variable is a leaf of
+autograd, or, where that cannot be, every entry of it is moved by a small step in both directions and the statements up
+to the output run again. Statements after the output never run here, so a script may call `.backward()` or update its
+weights as it likes.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..._errors import error
+from ..case import same
+from ..subjects.calling import UserCodeError, call, from_library
+from .names import last_store, root, stored
+from .program import Namespace, Program, execute, new_namespace, recorded_by_autograd, running
+from .state import State, stands_alone, write
+
+STEP = 1e-5  # of a central difference: rounding 1e-11 and truncation 1e-10 for values about 1
+_LIMIT = 40_000_000  # entries of a Jacobian
+
+
+@dataclass
+class Derivative:
+    """The output as a function of one variable, at one point; `vjp` is linear in `grad_output`."""
+
+    program: Program  # cut behind the output
+    output_name: str
+    name: str
+    start: int  # the statements from here on see the variable
+
+    namespace: Namespace
+    state: State  # just before `start`
+    value: Tensor
+    output: Tensor
+
+    def rerun(self, value: Tensor) -> Tensor:
+        """The output with the variable at another value; to be called inside `running(program)`."""
+        self.state.restore(self.namespace)
+        _put(self.namespace, self.name, value)
+        execute(self.program, self.program.statements[self.start :], self.namespace)
+        return _tensor(self.namespace, self.output_name)
+
+    @cached_property
+    def jacobian(self) -> Tensor:
+        """(numel of the output, numel of the variable), by central differences."""
+        if self.output.numel() * self.value.numel() > _LIMIT:
+            raise error("check", f"{self.name} and {self.output_name} are too large for central differences",
+                        **{self.name: self.value.shape, self.output_name: self.output.shape})  # fmt: skip
+        # one long step to one side is exact for a linear function
+        size, low = (1.0, 0.0) if self.affine else (STEP, -STEP)
+        columns = []
+        with running(self.program):
+            for index in range(self.value.numel()):
+                step = torch.zeros_like(self.value)
+                step.view(-1)[index] = 1.0
+                below = self.rerun(self.value + low * step) if low else self.output
+                columns.append((self.rerun(self.value + size * step) - below).reshape(-1) / (size - low))
+        return torch.stack(columns, 1)
+
+    @cached_property
+    def affine(self) -> bool:
+        """Whether the output is linear in the variable, up to a constant."""
+        step = torch.randn(self.value.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+        with running(self.program):
+            ends = self.rerun(self.value + step) + self.rerun(self.value - step)
+        return same(ends, 2 * self.output, 1e-12)
+
+    def slope(self, grad_output: Tensor, direction: Tensor, sides: tuple[int, int] = (-1, 1)) -> float:
+        """The derivative of ⟨grad_output, output⟩ along a direction; (0, 1) and (-1, 0) are the one-sided ones."""
+        with running(self.program):
+            low, high = (self.rerun(self.value + side * STEP * direction) for side in sides)
+        return float((grad_output * (high - low)).sum()) / (STEP * (sides[1] - sides[0]))
+
+    def agrees(self, grad_output: Tensor, gradient: Tensor) -> bool:
+        """Whether a gradient has the slope of the output along a few random directions: much cheaper than the truth."""
+        draw = torch.Generator().manual_seed(4)
+        directions = [torch.randn(self.value.shape, generator=draw, dtype=torch.float64) for _ in range(4)]
+        slopes = (abs(self.slope(grad_output, d) - float((gradient * d).sum())) for d in directions)
+        return all(
+            error <= 1e-6 * float(gradient.norm() * d.norm()) for error, d in zip(slopes, directions, strict=True)
+        )
+
+    @cached_property
+    def recorded(self) -> Callable[[Tensor], Tensor] | None:
+        """The vjp by autograd, or None where autograd does not see the way from the variable to the output."""
+        with running(self.program), torch.enable_grad():
+            self.state.restore(self.namespace)
+            leaf = _leaf(self.namespace, self.name)
+            if leaf is None:
+                return None
+            statements = [recorded_by_autograd(s) for s in self.program.statements[self.start :]]
+            try:
+                execute(self.program, statements, self.namespace)
+            except UserCodeError:
+                return None
+            output = eval(self.output_name, self.namespace)
+        if not isinstance(output, Tensor) or not output.requires_grad:
+            return None
+
+        def vjp(grad_output: Tensor) -> Tensor:
+            grad_output = grad_output.reshape(output.shape).to(output.dtype)
+            (found,) = torch.autograd.grad(output, [leaf], grad_output, retain_graph=True, allow_unused=True)
+            return torch.zeros_like(self.value) if found is None else found.detach().to(torch.float64)
+
+        try:
+            vjp(torch.ones_like(output))
+        except RuntimeError:  # changed in place what autograd needs
+            return None
+        return vjp
+
+    @cached_property
+    def cut(self) -> bool:
+        """Whether autograd sees only a part, or nothing: then differences are the truth."""
+        if self.recorded is None:
+            return True
+        draw = torch.Generator().manual_seed(1)
+        grad_output = torch.randn(self.output.shape, generator=draw, dtype=torch.float64)
+        direction = torch.randn(self.value.shape, generator=draw, dtype=torch.float64)
+        gradient = self.recorded(grad_output)
+        if _near(self.slope(grad_output, direction), gradient, direction):
+            return False
+        left, right = (self.slope(grad_output, direction, sides) for sides in ((-1, 0), (0, 1)))
+        return abs(left - right) < 1e-3 * (abs(left) + abs(right))  # else it is a kink, where differences say nothing
+
+    def vjp(self, grad_output: Tensor) -> Tensor:
+        """The gradient of ⟨grad_output, output⟩ with respect to the variable."""
+        if self.recorded is not None and not self.cut:
+            return self.recorded(grad_output)
+        # (1, out) @ (out, in) = (1, in)
+        return (grad_output.reshape(1, -1).to(torch.float64) @ self.jacobian).view(self.value.shape)
+
+
+def _near(slope: float, gradient: Tensor, direction: Tensor) -> bool:
+    return abs(slope - float((gradient * direction).sum())) <= 1e-5 * (float(gradient.norm() * direction.norm()) + 1e-3)
+
+
+@lru_cache(maxsize=64)
+def derivative(program: Program, output: str, name: str, moved: bool = False) -> Derivative:
+    """The derivative of `output` with respect to `name` in this script, or, `moved`, at another value of it.
+
+    Raises HandgradError where one of them is no variable of the script or not a tensor, and `UserCodeError` with what
+    the script itself raises.
+    """
+    end = stored_at(program, output, len(program.statements)) + 1
+    start = stored_at(program, name, end) + 1
+    if start == end:  # both come from one statement: the variable must be older
+        start = (last_store(program.statements, root(ast_of(name)) or name, end - 1) or 0) + 1
+    program = program.changed(program.statements[:end])
+    namespace = new_namespace(program)
+    with running(program):
+        execute(program, program.statements[:start], namespace)
+        _make_floating(namespace, name)
+        if moved:
+            move(namespace, name)
+        state = State.of(namespace)
+        value = _tensor(namespace, name)
+        execute(program, program.statements[start:], namespace)
+        return Derivative(program, output, name, start, namespace, state, value, _tensor(namespace, output))
+
+
+def stored_at(program: Program, name: str, before: int) -> int:
+    """The index of the last statement before `before` that stores `name`; HandgradError where there is none."""
+    found = last_store(program.statements, root(ast_of(name)) or name, before)
+    if found is None:
+        raise unknown(program, name)
+    return found
+
+
+def ast_of(name: str) -> ast.expr:
+    """The expression a name stands for: `kernel`, `conv.weight`, `grads["W"]`."""
+    try:
+        return ast.parse(name, mode="eval").body
+    except SyntaxError:
+        raise error("check", f"`{name}` is not an expression") from None
+
+
+def unknown(program: Program, name: str) -> Exception:
+    """The error for a name that the script does not have; lists those it has."""
+    there = sorted({n for statement in program.statements for n in stored(statement)})
+    return error("check", f"the script makes no variable `{name}`", there="variables: " + ", ".join(there))
+
+
+def _make_floating(namespace: Namespace, name: str) -> None:
+    """Whole numbers typed as data, `x = np.array([[1, 2], [3, 4]])`, have a derivative only as floating ones."""
+    value = namespace.get(name)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
+        namespace[name] = value.astype(np.float64)
+    elif isinstance(value, Tensor) and not value.is_floating_point() and value.dtype != torch.bool:
+        namespace[name] = value.to(torch.float64)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        namespace[name] = float(value)
+
+
+def move(namespace: Namespace, name: str) -> None:
+    """Give a variable other numbers: those it has, a little changed each by its own factor."""
+    value = _tensor(namespace, name)
+    factors = torch.rand(value.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64) + 0.5
+    _put(namespace, name, value * factors)
+
+
+def evaluate(namespace: Namespace, expression: str) -> Any:
+    """The value of an expression in the script's names."""
+    return call(f"`{expression}`", eval, expression, namespace)
+
+
+def _tensor(namespace: Namespace, expression: str) -> Tensor:
+    value = from_library(evaluate(namespace, expression))
+    if value is None or not value.is_floating_point():
+        found = type(evaluate(namespace, expression)).__name__
+        raise error("check", f"`{expression}` is not a tensor of floating-point numbers", found=found)
+    return value
+
+
+def _put(namespace: Namespace, name: str, value: Tensor) -> None:
+    """Give a variable another value, in place where it has a place."""
+    there = evaluate(namespace, name)
+    if stands_alone(there):
+        write(there, value if isinstance(there, Tensor) else value.numpy())
+    elif isinstance(there, Tensor):
+        namespace[name] = value.clone()
+    else:
+        namespace[name] = value.numpy().copy() if isinstance(there, np.ndarray) else np.float64(float(value))
+
+
+def _leaf(namespace: Namespace, name: str) -> Tensor | None:
+    """The variable, as autograd shall see it."""
+    value = evaluate(namespace, name)
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        return None
+    if value.requires_grad:
+        return value
+    if name.isidentifier():
+        value = namespace[name] = value.detach().clone()
+    return value.requires_grad_()

@@ -1,0 +1,176 @@
+"""Other linear maps in the place of the true backward pass, for code of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain, combinations
+from math import prod
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from . import Backwards, Linear, Slip
+from .draw import Draw
+from .elementwise import elementwise
+from .products import products
+
+
+def backwards(draw: Draw) -> Backwards:
+    """Every slip of this kind: the operation's own first, as they are the more specific."""
+    own = draw.bound.slips(draw) if draw.bound else iter(())
+    return chain(
+        own,
+        elementwise(draw),
+        _per_sample(draw),
+        _bias_like(draw),
+        _other_gradients(draw),
+        _regularized(draw),
+        _stepped(draw),
+        products(draw),
+    )
+
+
+def _per_sample(draw: Draw) -> Backwards:
+    if draw.g.dim() and draw.batch and draw.user.numel() == draw.batch * draw.truth.numel():
+        message = (
+            f"{draw.batch} gradients, one a sample, where all samples share `{draw.name}`: "
+            "the sum over the batch is right (autograd's engine and gradcheck do that sum silently)"
+        )
+        slip = Slip("missing-batch-sum", None, message, f"sum over the batch: `d{draw.name}.sum(0)`")
+        yield (slip,), partial(per_sample, draw)
+
+
+def per_sample(draw: Draw, g: Tensor) -> Tensor:
+    """One gradient for each sample: the backward pass with every other sample's grad_output zeroed."""
+    stack = []
+    for sample in range(g.shape[0]):
+        alone = torch.zeros_like(g)
+        alone[sample] = g[sample]
+        stack.append(draw.backward(alone))
+    return torch.stack(stack)
+
+
+def _bias_like(draw: Draw) -> Backwards:
+    """A gradient that is a plain sum of grad_output, summed over other axes."""
+    for axes in axes_sets(draw.g.dim()):
+        total = draw.g.sum(axes) if axes else draw.g
+        if axes and total.numel() == draw.truth.numel() and draw.equal(total.reshape(draw.truth.shape), draw.truth):
+            return summed(draw, axes, lambda g: g)
+    return iter(())
+
+
+class Sized(Protocol):
+    """What has a grad_output and the shape of what came back: a draw, or an operation's view of it."""
+
+    @property
+    def g(self) -> Tensor:
+        """grad_output."""
+
+    @property
+    def user_shape(self) -> torch.Size:
+        """The shape of what came back."""
+
+
+def summed(of: Sized, right: tuple[int, ...], contribution: Linear) -> Backwards:
+    """`contribution(g)`, of grad_output's shape, summed over every set of axes but the right one."""
+    shape, user = tuple(of.g.shape), of.user_shape
+    wanted = [1 if axis in right else size for axis, size in enumerate(shape)]
+    for axes in axes_sets(len(shape)):
+        kept = [1 if axis in axes else size for axis, size in enumerate(shape)]
+        if axes != right and prod(kept) == user.numel():
+            yield (_reduction_slip(axes, right, shape),), partial(_sum_into, contribution, axes, user)
+        if set(axes) > set(right) and prod(wanted) == user.numel():  # too much is summed, then spread out again
+            yield (_reduction_slip(axes, right, shape),), partial(_spread_into, contribution, axes, wanted, user)
+
+
+def _reduction_slip(axes: tuple[int, ...], right: tuple[int, ...], shape: tuple[int, ...]) -> Slip:
+    fix = f"`.sum({right})`"
+    if axes == right[1:] and right[0] == 0:
+        message = f"one gradient a sample: the sum over the batch, axis 0 of {shape}, is missing"
+        return Slip("missing-batch-sum", None, message, f"sum over the batch as well: {fix}")
+    over = f"over axes {axes}" if axes else "nowhere"
+    return Slip(
+        "wrong-reduction-axes",
+        axes_key(axes, len(shape)),
+        f"summed {over} where the axes {right} of {shape} belong",
+        fix,
+    )
+
+
+def _sum_into(contribution: Linear, axes: tuple[int, ...], shape: torch.Size, g: Tensor) -> Tensor:
+    each = contribution(g)
+    return (each.sum(axes) if axes else each).reshape(shape)
+
+
+def _spread_into(
+    contribution: Linear, axes: tuple[int, ...], wanted: list[int], shape: torch.Size, g: Tensor
+) -> Tensor:
+    return contribution(g).sum(axes, keepdim=True).expand(wanted).reshape(shape)
+
+
+def axes_key(axes: tuple[int, ...], dims: int) -> object:
+    """What is the same in draws of several dimensions: the axes, or that it is all of them."""
+    return "all" if len(axes) == dims else axes
+
+
+def axes_sets(dims: int) -> Iterator[tuple[int, ...]]:
+    """Every set of axes, the empty one first."""
+    return chain.from_iterable(combinations(range(dims), size) for size in range(dims + 1))
+
+
+def _other_gradients(draw: Draw) -> Backwards:
+    for other, gradient in draw.gradients.items():
+        if other != draw.name and gradient.shape == draw.user.shape and not _proportional(draw, gradient):
+            message = f"this is the gradient of `{other}`: the gradients are returned in another order than the inputs"
+            fix = f"return them in the order of the inputs: {', '.join(draw.inputs)}"
+            yield (Slip("wrong-return-order", other, message, fix),), partial(_gradient_of, draw, other)
+
+
+def _proportional(draw: Draw, gradient: Tensor) -> bool:
+    """Whether the other gradient is ± this one: then a swap of the two cannot be told from a sign."""
+    return gradient.shape == draw.truth.shape and (
+        draw.equal(gradient, draw.truth) or draw.equal(gradient, -draw.truth)
+    )
+
+
+def _gradient_of(draw: Draw, other: str, g: Tensor) -> Tensor:
+    return draw.case.vjp(g)[other]
+
+
+def _regularized(draw: Draw) -> Backwards:
+    """U − T = λ · w, λ read off where it is known to the digit."""
+    weight = draw.input.to(draw.truth.dtype)
+    if draw.user.shape != weight.shape or not weight.abs().max() > 0 or weight.numel() < 2:
+        return
+    rate = float(((draw.user - draw.truth) * weight).sum() / (weight**2).sum())
+    for variant, addition in (("λ·w", weight), ("λ·sign(w)", weight.sign())):
+        rate = float(((draw.user - draw.truth) * addition).sum() / (addition**2).sum())
+        if abs(rate) > 1e-12 and draw.equal(draw.user, draw.truth + rate * addition):
+            message = (
+                f"{rate:.6g}·{'w' if addition is weight else 'sign(w)'} is added to the gradient, w = `{draw.name}`"
+            )
+            slip = Slip(
+                "regularizer-included", (variant, f"{rate:.4g}"), message, "leave the weight decay to the optimizer"
+            )
+            yield (slip,), partial(_plus, draw, rate * addition)
+
+
+def _plus(draw: Draw, addition: Tensor, g: Tensor) -> Tensor:
+    return draw.backward(g) + addition
+
+
+def _stepped(draw: Draw) -> Backwards:
+    """The backward pass at a weight that was updated before: U = BW at w − lr·dw."""
+    if draw.user.shape != draw.truth.shape:
+        return
+    for other in draw.inputs:
+        found = draw.stepped(other)
+        if found is not None:
+            rate, linear = found
+            message = (
+                f"this is the gradient for `{other}` − {rate:.6g}·d{other}: `{other}` was updated before it was used"
+            )
+            fix = f"compute every gradient before `{other}` is updated"
+            yield (Slip("updated-weight", (other, f"{rate:.4g}"), message, fix),), linear

@@ -1,0 +1,152 @@
+"""Slips in y = f(x), entry by entry: dx = g · f'(x), so all that can be wrong is the mask or the derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from . import Backwards, Slip
+from .draw import Draw
+
+# What people write for a derivative, of x or of y.
+FORMULAS: dict[str, Callable[[Tensor], Tensor]] = {
+    "{t}·(1 − {t})": lambda t: t * (1 - t),
+    "σ({t})·(1 − σ({t}))": lambda t: torch.sigmoid(t) * (1 - torch.sigmoid(t)),
+    "1 − {t}²": lambda t: 1 - t**2,
+    "1 − tanh²({t})": lambda t: 1 - torch.tanh(t) ** 2,
+    "1 − {t}": lambda t: 1 - t,
+    "1 + {t}": lambda t: 1 + t,
+    "1 − tanh({t})": lambda t: 1 - torch.tanh(t),
+    "1 − σ({t})": lambda t: 1 - torch.sigmoid(t),
+    "{t}": lambda t: t,
+    "{t}²": lambda t: t**2,
+    "σ({t})": torch.sigmoid,
+    "tanh({t})": torch.tanh,
+    "exp({t})": torch.exp,
+    "1/{t}": lambda t: 1 / t,
+    "1/{t}²": lambda t: 1 / t**2,
+    "−1/{t}": lambda t: -1 / t,
+    "Φ({t})": torch.special.ndtr,
+    "σ({t}) + {t}·σ({t})": lambda t: torch.sigmoid(t) * (1 + t),
+    "σ({t}) + {t}·(1 − σ({t}))": lambda t: torch.sigmoid(t) + t * (1 - torch.sigmoid(t)),
+    "sign({t})": torch.sign,
+    "({t} > 0)": lambda t: (t > 0).to(t.dtype),
+    "({t} < 0)": lambda t: (t < 0).to(t.dtype),
+}
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One function of one entry at one point, and what else of its shape a mask could be made from."""
+
+    x: Tensor
+    y: Tensor
+    derivative: Tensor
+    others: Mapping[str, Tensor]
+    at: Callable[[Tensor], Tensor] | None  # the derivative at another point
+
+    @property
+    def has_kink(self) -> bool:
+        """Whether it is a ReLU of some kind or a dropout: its derivative takes two values only."""
+        return len(torch.unique(self.derivative.float().round(decimals=4))) <= 2
+
+
+def elementwise(draw: Draw) -> Backwards:
+    """Another mask or another derivative; nothing for a function that mixes entries."""
+    if not draw.is_elementwise or draw.user.shape != draw.g.shape:
+        return
+    others = {label: tensor for label, tensor in draw.named_tensors().items() if tensor.shape == draw.g.shape}
+    yield from activation_slips(Activation(draw.input, draw.y.detach(), draw.derivative, others, draw.derivative_at))
+    yield from _unknown_derivative(draw)
+
+
+def activation_slips(this: Activation) -> Backwards:
+    """Every slip in dx = g · f'(x), as a function of g."""
+    yield from _passed_through(this)
+    yield from _masked_by_gradient(this)
+    yield from _masked_by_another(this) if this.has_kink else ()
+    yield from _other_formulas(this)
+
+
+def _passed_through(this: Activation) -> Backwards:
+    if this.has_kink:
+        message = "grad_output is passed through: the activation's mask is not applied"
+        yield (Slip("mask-missing", None, message, "multiply by the mask, `(x > 0)`"),), _identity
+    else:
+        message = "grad_output is passed through: the activation's derivative is missing"
+        yield (Slip("derivative-of-activation-wrong", "1", message, "multiply by the derivative"),), _identity
+
+
+def _identity(g: Tensor) -> Tensor:
+    return g
+
+
+def _masked_by_gradient(this: Activation) -> Backwards:
+    fix = "make the mask from the forward pass's input"
+    for variant, keep in (("g > 0", torch.gt), ("g < 0", torch.lt)):
+        slip = Slip("mask-from-gradient", variant, f"the mask is ({variant}), made from grad_output itself", fix)
+        yield (slip,), partial(_only_where, torch.ones_like(this.x), keep)
+        both = Slip("mask-from-gradient", f"f'·({variant})", f"the gradient is masked by ({variant}) in addition", fix)
+        yield (both,), partial(_only_where, this.derivative, keep)
+
+
+def _only_where(factor: Tensor, keep: Callable[[Tensor, float], Tensor], g: Tensor) -> Tensor:
+    return factor * g * keep(g, 0.0)
+
+
+def _masked_by_another(this: Activation) -> Backwards:
+    """g · m where m is made from whatever has the shape of the output, or is the mask upside down."""
+    inverted = (this.derivative == 0).to(this.x.dtype)
+    fix = "make the mask from what the activation was applied to"
+    message = "the mask is upside down: it keeps what the activation dropped"
+    yield (Slip("mask-from-wrong-tensor", "inverted", message, fix),), partial(torch.mul, inverted)
+    for label, tensor in this.others.items():
+        for sign, mask in ((">", tensor > 0), ("≥", tensor >= 0), ("<", tensor < 0), ("≠", tensor != 0)):
+            slip = Slip("mask-from-wrong-tensor", (label, sign), f"the mask is ({label} {sign} 0)", fix)
+            yield (slip,), partial(torch.mul, mask.to(this.x.dtype))
+
+
+def _other_formulas(this: Activation) -> Backwards:
+    for letter, tensor in (("x", this.x), ("y", this.y)):
+        for text, formula in FORMULAS.items():
+            value = formula(tensor)
+            if torch.isfinite(value).all() and not torch.allclose(value, this.derivative):
+                written = text.replace("{t}", letter)
+                message = f"the derivative is taken to be {written}"
+                yield (Slip("derivative-of-activation-wrong", written, message),), partial(torch.mul, value)
+                message = f"the derivative is multiplied by {written} in addition"
+                slip = Slip("derivative-of-activation-wrong", ("times", written), message)
+                yield (slip,), partial(torch.mul, this.derivative * value)
+    slip = Slip("derivative-of-activation-wrong", "f'²", "the derivative is applied twice")
+    yield (slip,), partial(torch.mul, this.derivative**2)
+    if this.at is not None:
+        message = "the derivative is taken at the output y: it belongs at x"
+        yield (Slip("derivative-of-activation-wrong", "f'(y)", message),), partial(torch.mul, this.at(this.y))
+
+
+def _unknown_derivative(draw: Draw) -> Backwards:
+    """U = g · h with a smooth h of x that no formula here gives: whatever h is, it is not the derivative."""
+    if draw.case.rerun is None or not (draw.g != 0).all():
+        return
+    others = torch.roll(draw.g.flatten(), 1).reshape(draw.g.shape)
+    again = draw.case.rerun(others)[draw.name]
+    slope = draw.user / draw.g
+    if again is None or again.shape != slope.shape or not draw.equal(again.to(slope.dtype), others * slope):
+        return
+    if _is_function_of(draw.input, slope) or _is_function_of(draw.y.detach(), slope):
+        message = "U/g depends on x alone, entry by entry, but it is not the derivative"
+        yield (Slip("derivative-of-activation-wrong", "unknown", message),), partial(torch.mul, slope)
+
+
+def _is_function_of(x: Tensor, values: Tensor) -> bool:
+    """Whether values follow x: sorted by x they move little from one to the next, measured by their total variation."""
+    if x.numel() < 40:
+        return False
+    ordered = values.flatten()[x.flatten().argsort()]
+    steps, spread = ordered.diff().abs().sum(), ordered.max() - ordered.min()
+    # at random order the steps would be about a third of the spread each
+    return bool(spread > 0) and float(steps) < 0.08 * x.numel() * float(spread)

@@ -1,0 +1,77 @@
+"""What stands where grad_output belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, combinations, permutations
+
+import torch
+from torch import Tensor
+
+from . import Operands, Slip
+from .draw import Draw, reordered, reread, shuffled, shuffles
+
+
+def operands(draw: Draw) -> Operands:
+    """Every slip of this kind, with the tensor that takes grad_output's place."""
+    slips = chain(_other_tensors(draw), _overwritten(draw.g), _twice(draw), _read_in_another_order(draw.g))
+    return ((slip, tensor) for slip, tensor in slips if not draw.equal(tensor, draw.g))
+
+
+def _other_tensors(draw: Draw) -> Operands:
+    ones = "the result does not change when grad_output does: it was computed as if grad_output were all ones"
+    yield Slip("grad-output-ignored", message=ones, fix="multiply by grad_output"), torch.ones_like(draw.g)
+    for label, tensor in draw.named_tensors().items():
+        if tensor.shape == draw.g.shape:
+            cause = "output" if label == "the output" else "input"
+            message = f"the gradient is right for grad_output = {label}: {label} stands where grad_output belongs"
+            yield Slip(f"{cause}-instead-of-grad-output", label, message, f"use grad_output for {label}"), tensor
+
+
+def _twice(draw: Draw) -> Operands:
+    yield Slip("upstream-applied-twice", "g²", "grad_output was multiplied in twice", "multiply once"), draw.g**2
+
+
+def _overwritten(g: Tensor) -> Operands:
+    """A loop whose `=` should be `+=` leaves what its last (or first) turn computed."""
+    for axes in _subsets(g.dim()):
+        for end, at in (("last", -1), ("first", 0)):
+            kept = torch.zeros_like(g)
+            place = tuple(at if axis in axes else slice(None) for axis in range(g.dim()))
+            kept[place] = g[place]
+            yield _loop_slip(axes, end, tuple(g.shape)), kept
+
+
+def _loop_slip(axes: tuple[int, ...], end: str, shape: tuple[int, ...]) -> Slip:
+    if axes == (0,):
+        message = f"only the {end} of the {shape[0]} samples contributes"
+        return Slip("one-sample-only", end, message, "accumulate: `+=` in the loop over the batch, or a sum over it")
+    message = (
+        f"only the {end} index along axes {axes} of grad_output {shape} contributes: each turn of a loop overwrites"
+    )
+    return Slip("overwrite-instead-of-accumulate", (axes, end), message, "accumulate with `+=` in the loop")
+
+
+def _subsets(dims: int) -> Iterator[tuple[int, ...]]:
+    return chain.from_iterable(combinations(range(dims), size) for size in range(1, dims + 1))
+
+
+def _read_in_another_order(g: Tensor) -> Operands:
+    if not 2 <= g.dim() <= 4:
+        return
+    for axes in permutations(range(g.dim())):
+        if axes == tuple(range(g.dim())):
+            continue
+        message = f"grad_output's memory was reinterpreted by a reshape where its axes had to be permuted {axes}"
+        fix = f"grad_output.permute{axes} before the reshape"
+        yield Slip("reshape-instead-of-permute", ("g", "reordered", axes), message, fix), reordered(g, axes)
+        yield Slip("reshape-instead-of-permute", ("g", "reread", axes), message, fix), reread(g, axes)
+    if g.dim() > 3:
+        yield from _positions_in_another_order(g.flatten(2), g.shape)
+
+
+def _positions_in_another_order(g: Tensor, shape: torch.Size) -> Operands:
+    """(N, O, L) laid out with the samples fastest and read with the positions fastest, and the like."""
+    for taken, for_ in shuffles():
+        message = f"grad_output as (N, O, L) is laid out in the order {taken} of its axes and read in the order {for_}"
+        yield Slip("reshape-instead-of-permute", ("g", taken, for_), message), shuffled(g, taken, for_).reshape(shape)

@@ -1,0 +1,105 @@
+"""What happens to a gradient after it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from itertools import combinations, permutations
+
+from torch import Tensor
+
+from . import Results, Slip
+from .draw import Draw, reordered, reread
+
+
+def results(draw: Draw, gradient: Tensor, causes: Collection[str] | None = None) -> Results:
+    """Every slip of this kind, or those of some causes only, with what it makes of a gradient."""
+    for makes, slips in _TABLE:
+        if causes is None or not makes.isdisjoint(causes):
+            yield from slips(draw, gradient)
+
+
+def _permuted(_draw: Draw, gradient: Tensor) -> Results:
+    dims = gradient.dim()
+    identity = tuple(range(dims))
+    if not 2 <= dims <= 5:
+        return
+    reverse, last_two = identity[::-1], (*identity[:-2], dims - 1, dims - 2)
+    if dims > 2:
+        fix = "`.mT`, or `.transpose(-2, -1)`, exchanges the last two axes only"
+        yield (
+            Slip("reversed-axes", None, f"all {dims} axes are in reverse order, as `.T` leaves them", fix),
+            gradient.permute(reverse),
+        )
+    yield Slip("transposed", None, "the last two axes are exchanged", "`.mT`"), gradient.permute(last_two)
+    for axes in permutations(identity):
+        if axes not in (identity, last_two) and (dims == 2 or axes != reverse):
+            back = tuple(axes.index(axis) for axis in identity)
+            yield (
+                Slip("transposed", axes, f"the axes are in the order {axes}", f"`.permute{back}`"),
+                gradient.permute(axes),
+            )
+
+
+def _in_another_order(_draw: Draw, gradient: Tensor) -> Results:
+    if not 2 <= gradient.dim() <= 4:
+        return
+    for axes in permutations(range(gradient.dim())):
+        if axes != tuple(range(gradient.dim())):
+            message = f"the numbers are right but in another order: a reshape stands where `.permute{axes}` belongs"
+            yield Slip("reshape-instead-of-permute", ("reordered", axes), message), reordered(gradient, axes)
+            yield Slip("reshape-instead-of-permute", ("reread", axes), message), reread(gradient, axes)
+
+
+def _flipped(_draw: Draw, gradient: Tensor) -> Results:
+    first = 2 if gradient.dim() > 2 else 0
+    spatial = range(first, gradient.dim())
+    for size in range(len(spatial), 0, -1) if gradient.dim() > 1 else ():
+        for axes in combinations(spatial, size):
+            message = f"the gradient is flipped along its axes {axes}"
+            yield (
+                Slip("kernel-flipped", axes, message, f"leave the flip out, or undo it: `.flip{axes}`"),
+                gradient.flip(axes),
+            )
+
+
+def _cut(draw: Draw, gradient: Tensor) -> Results:
+    wanted = draw.user.shape
+    if len(wanted) != gradient.dim() or wanted == gradient.shape or 0 in wanted:
+        return
+    if all(small <= large for small, large in zip(wanted, gradient.shape, strict=True)):
+        lost = {axis: gradient.shape[axis] - size for axis, size in enumerate(wanted) if size < gradient.shape[axis]}
+        words = " and ".join(f"{count} at the end of axis {axis}" for axis, count in lost.items())
+        kept = gradient[tuple(slice(size) for size in wanted)]
+        yield (
+            Slip("tail-lost", tuple(lost), f"entries are missing: {words}", "give the result the size of the input"),
+            kept,
+        )
+
+
+def _multiplied_again(draw: Draw, gradient: Tensor) -> Results:
+    if gradient.shape == draw.g.shape:
+        slip = Slip("upstream-applied-twice", "T·g", "grad_output was multiplied in a second time", "multiply once")
+        yield slip, gradient * draw.g
+
+
+def _summed(_draw: Draw, gradient: Tensor) -> Results:
+    """Reduced over axes that belong to the result: dropped, kept as 1, or broadcast back."""
+    dims = gradient.dim()
+    for size in range(1, dims + 1) if dims <= 4 else ():
+        for axes in combinations(range(dims), size):
+            if any(gradient.shape[axis] > 1 for axis in axes):
+                total = gradient.sum(axes, keepdim=True)
+                message = f"a sum too many: over axes {axes} of the gradient {tuple(gradient.shape)}"
+                yield Slip("wrong-reduction-axes", axes, message), total
+                yield Slip("wrong-reduction-axes", (axes, "dropped"), message), gradient.sum(axes)
+                yield Slip("wrong-reduction-axes", (axes, "spread"), message), total.expand(gradient.shape)
+
+
+_TABLE: tuple[tuple[frozenset[str], Callable[[Draw, Tensor], Results]], ...] = (
+    (frozenset({"reversed-axes", "transposed"}), _permuted),
+    (frozenset({"kernel-flipped"}), _flipped),
+    (frozenset({"tail-lost"}), _cut),
+    (frozenset({"upstream-applied-twice"}), _multiplied_again),
+    (frozenset({"wrong-reduction-axes"}), _summed),
+    (frozenset({"reshape-instead-of-permute"}), _in_another_order),
+)

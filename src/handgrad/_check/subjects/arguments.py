@@ -1,0 +1,184 @@
+"""Which argument of a function is what: tensors by name, options by the words people use for them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..._errors import error
+from .calling import call
+
+# The words for an option, and the first of them is the framework's.
+OPTION_WORDS: dict[str, tuple[str, ...]] = {
+    "stride": ("stride", "strides", "s"),
+    "padding": ("padding", "pad", "pads", "p"),
+    "dilation": ("dilation", "dilations", "dil", "d"),
+    "groups": ("groups", "group", "num_groups", "n_groups", "g"),
+    "kernel_size": ("kernel_size", "kernel", "ksize", "pool_size", "window", "window_size", "size", "k"),
+    "output_padding": ("output_padding",),
+    "eps": ("eps", "epsilon"),
+    "dim": ("dim", "axis"),
+}
+# A dictionary of options, as courses pass them: forward(x, w, b, conv_param).
+_DICTIONARIES = ("_param", "_params", "config", "cfg", "opts", "options", "hparams", "hparameters")
+_GRADS = ("grad", "dout", "dy", "g", "upstream", "delta", "dz", "error", "d_out", "gout", "gy", "dldy")
+_OUTPUTS = ("output", "out", "y", "outputs")
+RATES = ("lr", "learning_rate", "learn_rate", "eta", "alpha", "rate", "step_size")
+RATE = 0.5  # the learning rate for a `backward(grad, lr)`; a power of two, so that dividing by it is exact
+
+
+def parameters(function: Callable[..., Any], skip: int = 0) -> list[inspect.Parameter]:
+    """The parameters that a call can fill by position, without the first `skip`."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    found = [p for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+    return found[skip:]
+
+
+def _keyword_only(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    return [p for p in inspect.signature(function).parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+
+
+def invoke(stage: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """A call with arguments that `bind` made: by position, and by keyword those that are keyword-only."""
+    kinds = {p.name: p.kind for p in inspect.signature(function).parameters.values()}
+    keywords = {n: v for n, v in arguments.items() if kinds.get(n) is inspect.Parameter.KEYWORD_ONLY}
+    return call(stage, function, *(v for n, v in arguments.items() if n not in keywords), **keywords)
+
+
+def takes_any(function: Callable[..., Any]) -> bool:
+    """Whether the function has a `*args`."""
+    return any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in inspect.signature(function).parameters.values())
+
+
+def option_of(name: str) -> str | None:
+    """The option that a parameter's name means: `pad` means padding."""
+    return next((option for option, words in OPTION_WORDS.items() if name in words), None)
+
+
+def accepted(names: Sequence[str], inputs: Sequence[str]) -> frozenset[str]:
+    """The options that a signature takes, beside its inputs; a dictionary of options takes them all."""
+    rest = [name for name in names if name not in inputs]
+    if any(name.endswith(_DICTIONARIES) for name in rest):
+        return frozenset(OPTION_WORDS)
+    return frozenset(option for name in rest if (option := option_of(name)))
+
+
+def bind(
+    function: Callable[..., Any], inputs: Mapping[str, Any], options: Mapping[str, Any], skip: int = 0
+) -> dict[str, Any]:
+    """The arguments of a forward call, by name and in order: inputs, then options, then its own defaults.
+
+    Raises `HandgradError` if a parameter is neither.
+    """
+    if takes_any(function):
+        return dict(inputs)
+    known = parameters(function, skip) + _keyword_only(function)
+    left = [name for name in inputs if name not in {p.name for p in known}]
+    arguments: dict[str, Any] = {}
+    for parameter in known:
+        if parameter.name in inputs:
+            arguments[parameter.name] = inputs[parameter.name]
+        elif (value := _option(parameter, options)) is not None:
+            arguments[parameter.name] = value
+        elif parameter.default is not inspect.Parameter.empty and not left:
+            arguments[parameter.name] = parameter.default
+        elif left:
+            arguments[parameter.name] = inputs[left.pop(0)]
+        else:
+            raise error(
+                "check",
+                f"nothing is given for the argument `{parameter.name}` of `{function.__name__}`",
+                hint=f"--input {parameter.name}=2x3, or an example_inputs() in the file",
+                given=", ".join(inputs),
+            )
+    return arguments
+
+
+def _option(parameter: inspect.Parameter, options: Mapping[str, Any]) -> Any:
+    if parameter.name in options:
+        return options[parameter.name]
+    if parameter.name.endswith(_DICTIONARIES):
+        return dictionary(options)
+    option = option_of(parameter.name) or ""
+    if option in options:
+        return options[option]
+    # an option without a default that nobody gave is the framework's: stride 1, padding 0
+    return _PLAIN.get(option) if parameter.default is inspect.Parameter.empty else None
+
+
+_PLAIN = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "eps": 1e-5, "dim": -1}
+
+
+def dictionary(options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options under every word for them, as `conv_param["pad"]` and `bn_param["mode"]` want them."""
+    full: dict[str, Any] = {"mode": "train"}
+    for option, value in ({"stride": 1, "padding": 0} | dict(options)).items():
+        full |= dict.fromkeys(OPTION_WORDS.get(option, (option,)), value)
+        if option == "kernel_size":
+            full["pool_height"], full["pool_width"] = value if isinstance(value, tuple) else (value, value)
+    return full
+
+
+def bind_backward(
+    function: Callable[..., Any],
+    grad: Any,
+    arguments: Mapping[str, Any],
+    output: Any,
+    extras: Sequence[Any],
+    options: Mapping[str, Any],
+) -> list[Any]:
+    """The arguments of a backward call.
+
+    `arguments` are those of the forward call and `extras` what it returned beside the output (a cache). The gradient
+    comes first; the rest is told by name where the names say it, else by position.
+    """
+    if takes_any(function):
+        return [grad, *(extras or arguments.values())]
+    known = parameters(function)
+    needed = [p for p in known if p.default is inspect.Parameter.empty]
+    if extras and len(needed) == len(extras) + 1 <= len(known):
+        return [grad, *extras]
+    if extras and len(needed) == len(extras) and not _is_grad(needed[0].name):
+        return list(extras)
+    values = {**{f"{name}": value for name, value in arguments.items()}}
+    place = _grad_place(known, values)
+    if len(extras) == 1 and len(known) > 1:
+        cache = next((p.name for p in known if p.name in ("cache", "ctx", "saved", "memory", "context")), None)
+        values |= {cache: extras[0]} if cache else {}
+    by_name = [_by_name(p, values, output, options) for index, p in enumerate(known) if index != place]
+    if all(found is not _MISSING for found in by_name):
+        if place is not None:
+            by_name.insert(place, grad)
+        while by_name and by_name[-1] is _DEFAULT:
+            by_name.pop()
+        return [known[i].default if value is _DEFAULT else value for i, value in enumerate(by_name)]
+    return [grad, *list(arguments.values())[: len(known) - 1]]
+
+
+_MISSING, _DEFAULT = object(), object()
+
+
+def _is_grad(name: str) -> bool:
+    return name.lower().startswith(_GRADS)
+
+
+def _grad_place(known: Sequence[inspect.Parameter], values: Mapping[str, Any]) -> int | None:
+    """Where grad_output goes: first, unless that name is an input's; nowhere if every name is an input's."""
+    unknown = [index for index, p in enumerate(known) if p.name not in values]
+    if not known or 0 in unknown:
+        return 0 if known else None
+    return next((index for index in unknown if _is_grad(known[index].name)), None)
+
+
+def _by_name(parameter: inspect.Parameter, values: Mapping[str, Any], output: Any, options: Mapping[str, Any]) -> Any:
+    name = parameter.name
+    if name in values:
+        return values[name]
+    if name in RATES:
+        return RATE
+    if name in _OUTPUTS:
+        return output
+    if (value := _option(parameter, options)) is not None:
+        return value
+    return _MISSING if parameter.default is inspect.Parameter.empty else _DEFAULT

@@ -1,0 +1,127 @@
+"""Calling somebody's code: fixed random numbers, float64 by default, NumPy or torch, and what it raises."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .explaining import explain
+
+Library = Literal["torch", "numpy"]
+SEED = 20240229
+
+
+class UserCodeError(Exception):
+    """The checked code raised; `original` is its exception, traceback and all, with an explaining note added."""
+
+    def __init__(self, stage: str, original: BaseException) -> None:
+        super().__init__(f"{stage}: {type(original).__name__}: {original}")
+        self.stage, self.original = stage, original
+
+
+_listeners: list[Callable[[str], None]] = []
+
+
+def on_stage(listener: Callable[[str], None]) -> None:
+    """Have a function told, from now on, what is being called: "import", "forward", "backward"."""
+    _listeners.append(listener)
+
+
+def call(stage: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """`function(*args, **kwargs)`; whatever it raises, `SystemExit` included, comes as `UserCodeError`.
+
+    Only `KeyboardInterrupt` passes: it is the person's, not the code's.
+    """
+    for listener in _listeners:
+        listener(stage)
+    try:
+        return function(*args, **kwargs)
+    except (UserCodeError, KeyboardInterrupt):
+        raise
+    except BaseException as original:
+        explain(original)
+        raise UserCodeError(stage, original) from original
+
+
+@contextmanager
+def steady(generators: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Inside, random numbers start at one seed and new torch tensors are float64; both are put back afterwards.
+
+    `generators` is the namespace of the checked code: a generator that it keeps there is rewound as well.
+    """
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    dtype = torch.get_default_dtype()
+    torch.random.manual_seed(SEED)
+    np.random.seed(SEED % 2**32)
+    random.seed(SEED)
+    _rewind(generators or {})
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_rng_state(states[0])
+        np.random.set_state(states[1])
+        random.setstate(states[2])
+
+
+def _rewind(namespace: Mapping[str, Any]) -> None:
+    for value in list(namespace.values()):
+        if isinstance(value, np.random.Generator):
+            value.bit_generator.state = type(value.bit_generator)(SEED).state
+        elif isinstance(value, torch.Generator):
+            value.manual_seed(SEED)
+        elif isinstance(value, random.Random):
+            value.seed(SEED)
+
+
+def to_library(tensor: Tensor, library: Library) -> Any:
+    """A fresh tensor or array for the checked code to work on."""
+    return tensor.clone() if library == "torch" else tensor.detach().numpy().copy()
+
+
+def is_numeric(value: object) -> bool:
+    """Whether a tensor can be made of it: tensors, arrays and numbers of Python."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fiub"
+    return isinstance(value, Tensor | np.generic | float | int) and not isinstance(value, str)
+
+
+def is_floating(value: object) -> bool:
+    """Whether it is a floating point tensor or array: something with a gradient."""
+    if isinstance(value, Tensor):
+        return value.is_floating_point()
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def from_library(value: Any) -> Tensor | None:
+    """What the checked code made, as a float64 tensor of its own; integers and booleans keep their dtype."""
+    if not is_numeric(value):
+        return None
+    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.array(value))
+    tensor = tensor.detach()
+    if not tensor.is_floating_point():
+        return tensor.clone()
+    return tensor.to(device="cpu", dtype=torch.float64, copy=True)
+
+
+def gradient(value: Any) -> Tensor | None:
+    """A gradient that came back, as float64 whatever its dtype."""
+    tensor = from_library(value)
+    return None if tensor is None else tensor.to(torch.float64)
+
+
+def is_single_precision(*values: Any) -> bool:
+    """Whether some of these are float32 or shorter, so that rounding is float32's."""
+    short = {torch.float32, torch.float16, torch.bfloat16}
+    return any(
+        (isinstance(value, Tensor) and value.dtype in short)
+        or (isinstance(value, np.ndarray | np.generic) and value.dtype in (np.float32, np.float16))
+        for value in values
+    )

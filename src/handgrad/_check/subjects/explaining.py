@@ -1,0 +1,87 @@
+"""A note on an exception of the checked code: the expression that failed and the shapes of what stands in it."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+_OWN = str(Path(__file__).parents[1])  # frames of the checker itself are not the checked code's
+_LIBRARIES = ("site-packages", "dist-packages", "<frozen", f"{Path(ast.__file__).parent}")
+
+
+def explain(error: BaseException) -> None:
+    """Add the note "in `x.T @ w`: x (5, 7), w (5, 3)" to `error`, if its expression holds any tensors."""
+    frame = user_frame(error.__traceback__)
+    if frame is None:
+        return
+    expression = _expression(frame)
+    if expression is None:
+        return
+    shapes = operand_shapes(expression, {**frame.tb_frame.f_globals, **frame.tb_frame.f_locals})
+    if shapes and not getattr(error, "__notes__", None):
+        words = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
+        error.add_note(f"handgrad: in `{ast.unparse(expression)}`: {words}")
+
+
+def user_frame(trace: TracebackType | None) -> TracebackType | None:
+    """The innermost frame of a traceback that is neither the checker's nor a library's."""
+    found = None
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith(_OWN) and not any(part in file for part in _LIBRARIES):
+            found = trace
+        trace = trace.tb_next
+    return found
+
+
+def user_traceback(error: BaseException, limit: int = 4000) -> str:
+    """The traceback as Python prints it, notes included, without the checker's own frames."""
+    short = traceback.TracebackException.from_exception(error)
+    short.stack = traceback.StackSummary.from_list(
+        [f for f in short.stack if not f.filename.startswith((_OWN, "<frozen"))]
+    )
+    text = "".join(short.format(chain=False)).rstrip()
+    return text if len(text) <= limit else text[: limit // 2] + "\n…\n" + text[-limit // 2 :]
+
+
+def operand_shapes(expression: ast.AST, scope: Mapping[str, Any]) -> dict[str, list[int]]:
+    """The shapes of the variables and attributes in an expression, by their names as written."""
+    shapes: dict[str, list[int]] = {}
+    for node in ast.walk(expression):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+            shape = getattr(_value(node, scope), "shape", None)
+            if isinstance(shape, tuple):
+                shapes[ast.unparse(node)] = [int(size) for size in shape]
+    return shapes
+
+
+def _value(node: ast.expr, scope: Mapping[str, Any]) -> Any:
+    """The value of `x`, `self.x`, `x.T` without running anything else."""
+    if isinstance(node, ast.Name):
+        return scope.get(node.id)
+    if isinstance(node, ast.Attribute):
+        owner = _value(node.value, scope)
+        if node.attr in ("T", "mT"):
+            return getattr(owner, node.attr, None)
+        return getattr(owner, "__dict__", {}).get(node.attr)
+    return None
+
+
+def _expression(trace: TracebackType) -> ast.expr | None:
+    """The expression a frame was evaluating, by the columns that Python keeps for each instruction."""
+    code = trace.tb_frame.f_code
+    line, end, column, end_column = list(code.co_positions())[trace.tb_lasti // 2]
+    if line is None or end is None or column is None or end_column is None:
+        return None
+    lines = [linecache.getline(code.co_filename, number).rstrip("\n").encode() for number in range(line, end + 1)]
+    lines[-1] = lines[-1][:end_column]
+    lines[0] = lines[0][column:]
+    try:
+        return ast.parse("(" + b"\n".join(lines).decode() + "\n)", mode="eval").body
+    except (SyntaxError, UnicodeDecodeError):
+        return None

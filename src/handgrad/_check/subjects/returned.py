@@ -1,0 +1,99 @@
+"""Which of the things that a backward returned is the gradient of what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from .calling import gradient, is_numeric
+
+# A loss has no gradient with respect to these, whatever their dtype.
+_TARGETS = {"target", "targets", "label", "labels", "y_true", "ytrue", "t", "truth", "y", "mask", "onehot", "one_hot"}
+_SYNONYMS = {
+    "w": {"w", "weight", "weights", "kernel", "kernels", "filter", "filters"},
+    "b": {"b", "bias", "biases"},
+    "gamma": {"gamma", "g"},
+    "beta": {"beta", "shift"},
+    "x": {"x", "input", "inputs", "inp"},
+}
+# grad_w, w_gradient, dloss_dw, dL_wrt_w, nabla_w, delta_w, derivative_w
+_LOSS_BEFORE = r"^d_?(?:loss|l|j|e|cost|c|error|err|out|z|y)_?(?:d_?|wrt_)"
+_GRADIENT_WORDS = rf"gradients?|grads?|nabla|delta|derivatives?|{_LOSS_BEFORE}|_?wrt_?|[^a-z0-9_]"
+
+
+@dataclass
+class Returned:
+    """Gradients by name, as the code made them."""
+
+    values: Mapping[str, Any]
+    wrong_count: int | None = None  # how many came back, where it is a wrong number
+    used_grad: bool = True  # whether the backward has an argument for grad_output; a loss need not
+    updated: frozenset[str] = frozenset()  # gradients read off an update, whose sign and mean are the update's
+
+    def tensors(self) -> dict[str, Tensor | None]:
+        """The same as float64 tensors."""
+        return {name: gradient(value) for name, value in self.values.items()}
+
+
+def is_target(name: str) -> bool:
+    """Whether an input of this name is something to compare with: labels, a mask."""
+    return name.lower() in _TARGETS
+
+
+def _is_label(value: Any) -> bool:
+    """Whether values are all between 0 and 1, as of one-hot labels and masks."""
+    return bool((value >= 0).all() and (value <= 1).all())
+
+
+def word(name: str) -> str:
+    """What a name stands for, the words for gradients taken off: `dW`, `grad_weight` and `kernel` are all `w`."""
+    plain = re.sub(_GRADIENT_WORDS, "", name.lower())
+    plain, digits = re.fullmatch(r"(.*?)(\d*)", plain.replace("_", ""), re.DOTALL).groups()  # type: ignore[union-attr]
+    stems = [plain, plain[1:]] if plain.startswith("d") and len(plain) > 1 else [plain]
+    for stem in stems:
+        for short, words in _SYNONYMS.items():
+            if stem in words:
+                return short + digits
+    return stems[-1] + digits
+
+
+def is_gradient_name(name: str) -> bool:
+    """Whether a name says that it holds a gradient: `dw`, `d_w`, `dW1`, `grad_b`, `W_grad`, `delta_w`."""
+    starts = (
+        r"(d_?[A-Z_]|d[a-z]{1,2}\d*$|d_?(weight|bias|gamma|beta|kernel|filter|input)|d_?(loss|l|j|e|c|z)_?d_?[a-z])"
+    )
+    return bool(re.match(starts, name)) or any(part in name.lower() for part in ("grad", "delta", "nabla", "_wrt_"))
+
+
+def by_position(value: Any, arguments: Mapping[str, Any], differentiable: Sequence[str], *, strict: bool) -> Returned:
+    """The gradients of a call that returns them in the order of its arguments.
+
+    A tuple may have one entry for every argument, for every tensor, or for every floating point tensor that is not a
+    loss's target; with `strict` (an autograd.Function) only the first. Any other number is a wrong count.
+    """
+    if isinstance(value, Mapping):
+        return Returned(_by_name(value, differentiable))
+    items = list(value) if isinstance(value, tuple | list) else [value]
+    while len(items) > len(arguments) and items[-1] is None:
+        items.pop()
+    tensors = [name for name, argument in arguments.items() if is_numeric(argument) and hasattr(argument, "shape")]
+    asked = [name for name in differentiable if not (is_target(name) and _is_label(arguments[name]))]
+    orders: list[Sequence[str]] = [tuple(arguments), tensors, differentiable, asked]
+    while not strict and items and items[-1] is None and len(items) not in map(len, orders):
+        items.pop()
+    for order in orders[:1] if strict else orders:
+        if len(order) == len(items):
+            return Returned({n: g for n, g in zip(order, items, strict=True) if n in differentiable})
+    values = dict(zip(differentiable, items, strict=False))
+    missing = dict.fromkeys(asked) if not strict else dict.fromkeys(differentiable)
+    return Returned(missing | values, wrong_count=len(items))
+
+
+def _by_name(value: Mapping[Any, Any], names: Sequence[str]) -> dict[str, Any]:
+    keys = {word(str(key)): item for key, item in value.items()}
+    found = {name: value.get(name, keys.get(word(name))) for name in names}
+    return {name: item for name, item in found.items() if item is not None or not is_target(name)}

@@ -1,0 +1,82 @@
+"""A request carried out in this process: find the code, run it, report. Whatever the code raises is the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from .._errors import error
+from .inputs import parse
+from .plan import Wanted
+from .report import Location, Report
+from .request import Request
+from .run import check_subject
+from .script import check_script, trace_script
+from .subjects import Subject, UserCodeError, finding
+from .subjects.calling import call, steady
+from .subjects.explaining import user_frame, user_traceback
+
+
+def check_target(request: Request) -> Report:
+    """The report on a request. Raises `HandgradError` if the request itself is wrong."""
+    try:
+        return _check(request)
+    except UserCodeError as problem:
+        return failure(problem)
+
+
+def failure(problem: UserCodeError) -> Report:
+    """The report on code that raises: its own traceback, and where it was."""
+    frame = user_frame(problem.original.__traceback__)
+    where = None if frame is None else Location(frame.tb_frame.f_code.co_filename, frame.tb_lineno)
+    place = f" at {where.file}:{where.line}" if where else ""
+    return Report("error", None, message=f"{problem.stage} raised{place}\n{user_traceback(problem.original)}")
+
+
+def _check(request: Request) -> Report:
+    target = finding.parse(request.target)
+    if request.is_script or (target.is_file and not target.name and finding.is_script(target.module)):
+        return _script(request, target.module)
+    return check_subject(*subject_of(request))
+
+
+def subject_of(request: Request) -> tuple[Subject, Wanted]:
+    """The code that a request is about, loaded, and what to run it on.
+
+    Raises `UserCodeError` if loading it does, `HandgradError` if there is not one thing to check.
+    """
+    target = finding.parse(request.target)
+    module = finding.load(target)
+    return _subject(module, target), _wanted(request, vars(module))
+
+
+def _script(request: Request, path: str) -> Report:
+    if not request.is_script:
+        return trace_script(path)
+    if not (request.output and request.grad_output and request.wrt):
+        raise error("check", "a flat script needs --output, --grad-output and --wrt VARIABLE=GRADIENT")
+    pairs = [pair.partition("=") for pair in request.wrt]
+    if not all(name and sign and gradient for name, sign, gradient in pairs):
+        raise error(
+            "check", f"`--wrt {' '.join(request.wrt)}` is not VARIABLE=GRADIENT", example="kernel=grads_weights"
+        )
+    return check_script(path, request.output, request.grad_output, {name: gradient for name, _, gradient in pairs})
+
+
+def _subject(module: ModuleType, target: finding.Target) -> Subject:
+    found = finding.candidates(vars(module), module.__name__)
+    if target.name and target.name not in found and hasattr(module, target.name):
+        return Subject(finding.of_object(getattr(module, target.name)))
+    return finding.choose(found, target, getattr(module, "example_layer", None))
+
+
+def _wanted(request: Request, namespace: Mapping[str, Any]) -> Wanted:
+    """What the request and the file say together about what to run on."""
+    specs = dict(parse(text) for text in request.inputs)
+    example = namespace.get("example_inputs")
+    given: Any = ()
+    if example is not None and not specs:
+        with steady():
+            given = call("example_inputs", example)
+    return Wanted(specs=specs, given=given, like=request.like, options=dict(request.options), verbose=request.verbose)

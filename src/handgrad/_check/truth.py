@@ -1,0 +1,232 @@
+"""The right gradient of somebody's forward pass: by autograd where that can see it, else by differences.
+
+Autograd's word is not taken for it. A `.detach()` or a `no_grad` in the forward makes it silently partial, so one
+central difference along a random direction must agree for every input. Where it does not, the differences are the
+truth.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .._errors import HandgradError
+from .case import Vjp
+from .inputs import Draw
+from .subjects import Subject, UserCodeError
+
+Source = Literal["autograd", "differences", "operation", "directions"]
+SECONDS = 1.0  # what the differences of one draw may take, where others can stand for it
+PATIENCE = 6.0  # and where none can
+
+
+class NotDifferentiable(Exception):
+    """The test point is a kink or a tie of the forward pass."""
+
+
+class NotDeterministic(Exception):
+    """Two forward passes on the same inputs differ."""
+
+
+class TooSlow(Exception):
+    """The differences of this forward pass would take too long."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The vector-Jacobian product at one point, where it comes from and how exact it is."""
+
+    vjp: Vjp
+    source: Source
+    tolerance: float
+    cut: tuple[str, ...] = ()  # inputs whose path in the forward pass autograd does not see
+    partial: Vjp | None = None  # autograd's product, where there is a cut
+
+
+def differentiable(draw: Draw) -> list[str]:
+    """The inputs that have a gradient."""
+    return [name for name, value in draw.inputs.items() if value.is_floating_point()]
+
+
+def by_autograd(subject: Subject, draw: Draw) -> Truth | None:
+    """Autograd's product for the user's own forward; None if it is not all torch."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # NumPy grumbles when it is handed tensors
+            run = subject.run(draw.inputs, draw.options, track=True)
+    except (UserCodeError, HandgradError):
+        return None
+    output, leaves = run.raw, {name: leaf for name, leaf in run.leaves.items() if name in draw.inputs}
+    if not isinstance(output, Tensor) or not output.requires_grad:
+        return None
+
+    def vjp(grad_output: Tensor) -> Mapping[str, Tensor]:
+        grads = torch.autograd.grad(
+            output,
+            list(leaves.values()),
+            grad_output.to(output.dtype).reshape(output.shape),
+            retain_graph=True,
+            allow_unused=True,
+        )
+        zero = {name: torch.zeros_like(draw.inputs[name]) for name in differentiable(draw)}
+        return zero | {n: g.double() for n, g in zip(leaves, grads, strict=True) if g is not None}
+
+    try:
+        vjp(torch.ones_like(output))
+    except RuntimeError:  # in-place changes of what autograd needs
+        return None
+    return Truth(vjp, "autograd", 1e-4 if run.single else 1e-8)
+
+
+def evaluate(subject: Subject, draw: Draw, changed: Mapping[str, Tensor] | None = None) -> Tensor:
+    """The forward's output at these inputs, some of them changed."""
+    return subject.run({**draw.inputs, **(changed or {})}, draw.options).output
+
+
+def slope(subject: Subject, draw: Draw, name: str, direction: Tensor, grad: Tensor, step: float) -> tuple[float, float]:
+    """The derivative of ⟨grad, output⟩ along a direction from the left and from the right."""
+    middle, x = float((grad * evaluate(subject, draw)).sum()), draw.inputs[name]
+    right = float((grad * evaluate(subject, draw, {name: x + step * direction})).sum())
+    left = float((grad * evaluate(subject, draw, {name: x - step * direction})).sum())
+    return (middle - left) / step, (right - middle) / step
+
+
+def confirmed(subject: Subject, draw: Draw, truth: Truth, name: str, grad: Tensor, single: bool, seed: int = 0) -> bool:
+    """Whether one central difference along a random direction agrees with the truth for one input.
+
+    Smaller steps are tried until it does: a large one may cross a kink. Raises `NotDifferentiable` at a kink.
+    """
+    generator = torch.Generator().manual_seed(len(name) + 100 * seed)
+    direction = torch.randn(draw.inputs[name].shape, generator=generator, dtype=torch.float64)
+    products = truth.vjp(grad)[name] * direction
+    expected = float(products.sum())
+    scale = abs(expected) + (float(products.abs().max()) if products.numel() else 0.0)
+    size = float((grad * evaluate(subject, draw)).abs().sum())
+    apart = noise = 0.0
+    for step in (1e-2, 3e-3) if single else (1e-4, 1e-5, 1e-6, 1e-7, 1e-8):
+        left, right = slope(subject, draw, name, direction, grad, step)
+        noise, apart = (1e-6 if single else 1e-15) * size / step + 1e-10, abs(left - right)
+        agrees = abs((left + right) / 2 - expected) <= (2e-2 if single else 1e-4) * scale + 10 * noise
+        # autograd's 0 for |x| at 0 is the mean of both sides, so that they must agree as well
+        if agrees and (single or apart <= 1e-3 * scale + 20 * noise):
+            return True
+    if not single and apart > 1e-3 * scale + 20 * noise:
+        raise NotDifferentiable(name)
+    return False
+
+
+def by_differences(subject: Subject, draw: Draw, single: bool = False, limit: float = PATIENCE) -> Truth:
+    """The whole Jacobian by differences: exact where the forward is linear in an input, else central ones.
+
+    Raises `TooSlow`, and `NotDifferentiable` where the two sides of an entry disagree.
+    """
+    begin = time.perf_counter()
+    middle = evaluate(subject, draw)
+    seconds = time.perf_counter() - begin
+    linear = {name: is_affine(subject, draw, name, middle, single) for name in differentiable(draw)}
+    calls = sum(draw.inputs[name].numel() * (1 if affine else 2) for name, affine in linear.items())
+    entries = sum(draw.inputs[name].numel() for name in linear)
+    if calls * seconds > limit or entries * middle.numel() > 3e7:
+        raise TooSlow(f"{calls} forward passes of {seconds:.2g} s")
+    jacobians = {
+        name: torch.stack(
+            [_row(subject, draw, name, i, middle, single, affine) for i in range(draw.inputs[name].numel())]
+        )
+        for name, affine in linear.items()
+        if draw.inputs[name].numel()
+    }
+
+    def vjp(grad_output: Tensor) -> Mapping[str, Tensor]:
+        flat = grad_output.reshape(-1).double()
+        zero = {name: torch.zeros_like(draw.inputs[name]) for name in linear}
+        return zero | {name: (rows @ flat).reshape(draw.inputs[name].shape) for name, rows in jacobians.items()}
+
+    return Truth(vjp, "differences", 1e-3 if single else 2e-6)
+
+
+def by_directions(
+    subject: Subject, draw: Draw, grad: Tensor, user: Mapping[str, Tensor | None], single: bool
+) -> Truth | None:
+    """The user's own gradient, if differences along three random directions confirm all of it; None otherwise.
+
+    For a forward whose Jacobian would take too long: it can tell that a gradient is right, not why one is wrong.
+    """
+    names = differentiable(draw)
+    given = {name: value for name in names if (value := user.get(name)) is not None}
+    if any(name not in given or given[name].shape != draw.inputs[name].shape for name in names):
+        return None
+    truth = Truth(lambda _: given, "directions", 1e-3 if single else 2e-6)
+    right = all(confirmed(subject, draw, truth, name, grad, single, seed) for name in names for seed in (1, 2, 3))
+    return truth if right else None
+
+
+def is_affine(subject: Subject, draw: Draw, name: str, middle: Tensor, single: bool) -> bool:
+    """Whether the forward is linear, up to a constant, in one input: then one call an entry is exact."""
+    x = draw.inputs[name]
+    direction = torch.randn(x.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    once = evaluate(subject, draw, {name: x + direction}) - middle
+    back = evaluate(subject, draw, {name: x - 3.7 * direction}) - middle
+    return float((3.7 * once + back).abs().max()) <= (1e-4 if single else 1e-11) * (float(back.abs().max()) + 1e-3)
+
+
+def _row(subject: Subject, draw: Draw, name: str, index: int, middle: Tensor, single: bool, affine: bool) -> Tensor:
+    """∂output/∂x[index], flat."""
+
+    def side(step: float) -> Tensor:
+        moved = draw.inputs[name].clone()
+        moved.view(-1)[index] += step
+        return (evaluate(subject, draw, {name: moved}) - middle).reshape(-1)
+
+    if affine:
+        return side(1.0)
+    for step in (1e-2,) if single else (1e-4, 1e-5, 1e-6, 1e-7):
+        right, left = side(step) / step, -side(-step) / step
+        # the sides differ by step · f″; at a kink by the jump of the slope, however small the step
+        if single or float((right - left).abs().max()) <= 20 * step * (1 + float((right + left).abs().max())):
+            return (right + left) / 2
+    raise NotDifferentiable(f"{name}[{index}]: {float((left - right).abs().max()):.2g} apart")
+
+
+def deterministic(subject: Subject, draw: Draw) -> Tensor:
+    """The output; raises `NotDeterministic` if a second pass gives another."""
+    first, second = evaluate(subject, draw), evaluate(subject, draw)
+    if first.shape != second.shape or not torch.equal(first.nan_to_num(), second.nan_to_num()):
+        raise NotDeterministic
+    return first
+
+
+def find(
+    subject: Subject, draw: Draw, grad_output: Tensor, operation: Vjp | None = None, limit: float = PATIENCE
+) -> Truth:
+    """The truth at one draw; `operation` is the product of a known operation whose forward equals the user's.
+
+    Raises `NotDifferentiable`, `TooSlow`.
+    """
+    single = subject.run(draw.inputs, draw.options).single
+    tolerance = 1e-4 if single else 1e-8
+    for truth in (by_autograd(subject, draw), Truth(operation, "operation", tolerance) if operation else None):
+        if truth is None:
+            continue
+        partial = [n for n in differentiable(draw) if not confirmed(subject, draw, truth, n, grad_output, single)]
+        if not partial:
+            return truth
+        if truth.source == "autograd":
+            other = _without_autograd(subject, draw, grad_output, operation, single, limit)
+            return Truth(other.vjp, other.source, other.tolerance, tuple(partial), truth.vjp)
+    return by_differences(subject, draw, single, limit)
+
+
+def _without_autograd(
+    subject: Subject, draw: Draw, grad_output: Tensor, operation: Vjp | None, single: bool, limit: float
+) -> Truth:
+    """The same where autograd is known to be partial."""
+    if operation is not None:
+        truth = Truth(operation, "operation", 1e-4 if single else 1e-8)
+        if all(confirmed(subject, draw, truth, n, grad_output, single) for n in differentiable(draw)):
+            return truth
+    return by_differences(subject, draw, single, limit)

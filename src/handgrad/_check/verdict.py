@@ -1,0 +1,134 @@
+"""The verdict on one gradient over all draws: right or wrong, why, where, and the line that is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .case import relative_error, same
+from .cases import Judged
+from .diagnose import diagnose
+from .inputs import Draw
+from .locate import Place, line_that_is_right, place_of
+from .report import Finding, Gradient
+from .subjects import Subject
+from .where import wrong_entries, wrong_map
+
+About = tuple[str | None, Finding]  # a probe's finding, and the gradient it is about; None for the code as a whole
+
+
+def verdict_on(
+    subject: Subject, name: str, judged: Sequence[Judged], probed: Sequence[About], *, verbose: bool
+) -> Gradient:
+    """The verdict on the gradient of `name`."""
+    wrong, findings = _exchanged(name, judged) or _diagnosed(name, judged)
+    side = [finding for about, finding in probed if about == name]
+    if side and side[0].cause == "autograd-cut" and wrong and all(_is_partial(one, name) for one in wrong):
+        findings = []  # it is what autograd makes of the part that it sees
+    example = next((one for one in wrong if one.draw.own), (wrong or judged)[0])
+    base = replace(_compared(name, example), verdict="wrong" if findings or side else "correct")
+    if not findings:
+        return replace(base, findings=tuple(side))
+    place = place_of(subject, name, example.draw, example.case, findings[0].cause)
+    fix = line_that_is_right(subject, name, [one.draw for one in wrong or judged], judged) or findings[0].fix
+    arrays = _arrays(name, example) if verbose else {}
+    return replace(
+        base,
+        findings=tuple(_placed([*findings, *side], place, fix, arrays)),
+        fix=fix,
+        note=_right_for_own(judged, wrong),
+        map=_map(name, example),
+    )
+
+
+def _compared(name: str, example: Judged) -> Gradient:
+    """Shapes and error at one draw."""
+    user, expected = example.case.user.get(name), example.case.truth(name)
+    return Gradient(
+        name=name,
+        verdict="correct",
+        shape=None if user is None else tuple(user.shape),
+        expected_shape=tuple(expected.shape),
+        relative_error=relative_error(user, expected) if user is not None and user.shape == expected.shape else None,
+    )
+
+
+def _map(name: str, example: Judged) -> str | None:
+    user, expected = example.case.user.get(name), example.case.truth(name)
+    if user is None or user.shape != expected.shape or not user.ndim:
+        return None
+    return wrong_map(wrong_entries(user, expected, example.case.tolerance))
+
+
+def _arrays(name: str, example: Judged) -> dict[str, Any]:
+    """What `--verbose` shows."""
+    user = example.case.user.get(name)
+    shown = {"true_values": example.case.truth(name).tolist()}
+    return shown if user is None else {"user_values": user.tolist(), **shown}
+
+
+def _diagnosed(name: str, judged: Sequence[Judged]) -> tuple[list[Judged], list[Finding]]:
+    """The draws in which a gradient is wrong, and why; what is wrong at ties only must be wrong about the ties."""
+    wrong = [one for one in judged if not one.case.is_right(name)]
+    plain = [one for one in wrong if not one.tied]
+    looked_at = plain or wrong
+    everything = [one.case for one in judged if not one.tied or not plain]
+    findings = list(diagnose([one.case for one in looked_at], name, everything)) if looked_at else []
+    if not plain and not any(finding.cause == "ties-counted-twice" for finding in findings):
+        return [], []
+    return looked_at, findings
+
+
+def _exchanged(name: str, judged: Sequence[Judged]) -> tuple[list[Judged], list[Finding]] | None:
+    """The draws and the finding, if the gradient of `name` and that of another input are returned for each other."""
+    wrong = [one for one in judged if not one.case.is_right(name)]
+    for other in judged[0].case.inputs if wrong else ():
+        if other != name and all(_are_exchanged(one, name, other) for one in wrong):
+            message = f"what is returned for `{name}` is the gradient of `{other}`, and the reverse"
+            fix = f"return the gradients of `{name}` and `{other}` in the order of the inputs"
+            return wrong, [Finding("wrong-return-order", message, fix=fix, evidence={"draws": len(wrong)})]
+    return None
+
+
+def _are_exchanged(one: Judged, name: str, other: str) -> bool:
+    right = one.case.vjp(one.case.grad_output)
+    pairs = ((name, other), (other, name))
+    return other in right and all(
+        (user := one.case.user.get(mine)) is not None and same(user, right[yours], one.case.tolerance)
+        for mine, yours in pairs
+    )
+
+
+def _is_partial(one: Judged, name: str) -> bool:
+    """Whether what came back is autograd's own, partial gradient."""
+    user = one.case.user.get(name)
+    return one.partial is not None and user is not None and same(user, one.partial[name], one.case.tolerance)
+
+
+def _placed(
+    findings: Sequence[Finding], place: Place | None, fix: str | None, arrays: dict[str, Any]
+) -> Iterator[Finding]:
+    """The findings with the place; the first one, which is the cause, with the line as well."""
+    for index, finding in enumerate(findings):
+        evidence: dict[str, Any] = {**finding.evidence, **(arrays if index == 0 else {})}
+        if place is not None:
+            evidence |= {"expression": place.expression, "operands": place.operands}
+        location = finding.location or (place.location if place else None)
+        yield replace(finding, location=location, fix=fix if index == 0 else finding.fix, evidence=evidence)
+
+
+def _right_for_own(judged: Sequence[Judged], wrong: Sequence[Judged]) -> str | None:
+    """What the wrong draws have that the person's own has not: "a batch larger than 1"."""
+    own = [one for one in judged if one.draw.own]
+    if not own or any(one.draw.own for one in wrong):
+        return None
+    return f"right for your sizes, wrong {_difference(own[0].draw, wrong[0].draw)}"
+
+
+def _difference(own: Draw, other: Draw) -> str:
+    first = next(iter(own.inputs))
+    if own.inputs[first].ndim and own.inputs[first].shape[0] == 1 < other.inputs[first].shape[0]:
+        return "when the batch is larger than 1"
+    shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in other.inputs.items())
+    return f"for {shapes}"

@@ -1,0 +1,158 @@
+"""The truth comes from autograd where it sees everything, else from differences; kinks are moved or said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from handgrad._check import truth
+from handgrad._check.inputs import Draw
+from handgrad._check.subjects import Subject
+from handgrad._check.subjects.finding import of_object
+
+GENERATOR = torch.Generator().manual_seed(0)
+X = torch.randn(5, 4, dtype=torch.float64, generator=GENERATOR)
+W = torch.randn(4, 3, dtype=torch.float64, generator=GENERATOR)
+G = torch.randn(5, 3, dtype=torch.float64, generator=GENERATOR)
+
+
+def _subject(forward: Any) -> Subject:
+    return Subject(of_object((forward, lambda g, *_: g)))
+
+
+def _find(forward: Any, grad: Tensor = G, **inputs: Tensor) -> tuple[truth.Truth, dict[str, Tensor]]:
+    found = truth.find(_subject(forward), Draw(inputs or {"x": X, "w": W}), grad)
+    return found, dict(found.vjp(grad))
+
+
+def _expected(forward: Any, grad: Tensor = G, **inputs: Tensor) -> dict[str, Tensor]:
+    leaves = {name: value.clone().requires_grad_() for name, value in (inputs or {"x": X, "w": W}).items()}
+    return dict(zip(leaves, torch.autograd.grad(forward(**leaves), list(leaves.values()), grad), strict=True))
+
+
+def _close(found: dict[str, Tensor], expected: dict[str, Tensor], rtol: float) -> None:
+    assert found.keys() == expected.keys()
+    for name in expected:
+        torch.testing.assert_close(found[name], expected[name], rtol=rtol, atol=rtol)
+
+
+def test_torch_code_is_differentiated_by_autograd() -> None:
+    def forward(x: Any, w: Any) -> Any:
+        return torch.tanh(x @ w)
+
+    found, gradients = _find(forward)
+    assert (found.source, found.cut, found.tolerance) == ("autograd", (), 1e-8)
+    _close(gradients, _expected(forward), 1e-13)
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+def test_numpy_code_is_differentiated_by_differences(smooth: bool) -> None:
+    def forward(x: Any, w: Any) -> Any:
+        return np.tanh(np.dot(x, w)) if smooth else np.maximum(np.dot(x, w), 0.0)
+
+    found, gradients = _find(forward)
+    assert found.source == "differences"
+    _close(gradients, _expected(lambda x, w: torch.tanh(x @ w) if smooth else (x @ w).clamp(min=0)), 1e-7)
+
+
+def test_what_is_linear_in_an_input_is_exact() -> None:
+    _, gradients = _find(lambda x, w: np.dot(x, w))
+    _close(gradients, _expected(lambda x, w: x @ w), 1e-13)
+
+
+def test_in_place_code_is_differentiated_all_the_same() -> None:
+    def forward(x: Any, w: Any) -> Any:
+        x.mul_(2)
+        out = torch.exp(x @ w)
+        out[0] = 3.0
+        return out.sigmoid_()
+
+    def pure(x: Tensor, w: Tensor) -> Tensor:
+        e = torch.exp(2 * x @ w)
+        return torch.cat([torch.full_like(e[:1], 3.0), e[1:]]).sigmoid()
+
+    _close(_find(forward)[1], _expected(pure), 1e-6)
+
+
+@pytest.mark.parametrize("by", ["detach", "no_grad", "item"])
+def test_a_cut_is_found_and_differences_are_the_truth(by: str) -> None:
+    def forward(x: Any, w: Any) -> Any:
+        if by == "detach":
+            size = x.detach().norm()
+        elif by == "item":
+            size = x.norm().item()
+        else:
+            with torch.no_grad():
+                size = x.norm()
+        return x @ w / size
+
+    found, gradients = _find(forward)
+    assert (found.source, found.cut) == ("differences", ("x",))
+    _close(gradients, _expected(lambda x, w: x @ w / x.norm()), 1e-6)
+    assert found.partial is not None
+    torch.testing.assert_close(found.partial(G)["x"], G @ W.mT / X.norm())
+
+
+def test_a_relu_near_zero_is_not_a_cut() -> None:
+    small = X * 1e-5  # steps of the first size cross the kinks
+    found, _ = _find(lambda x, w: torch.relu(x) @ w, x=small, w=W)
+    assert found.source == "autograd"
+
+
+@pytest.mark.parametrize("numpy", [True, False])
+def test_a_kink_is_said(numpy: bool) -> None:
+    tied = X.clone()
+    tied[2, 1] = 0.0
+    forward = (lambda x, w: np.dot(np.abs(x), w)) if numpy else (lambda x, w: x.abs() @ w)
+    with pytest.raises(truth.NotDifferentiable):
+        _find(forward, x=tied, w=W)
+
+
+def test_an_unused_and_an_integer_input() -> None:
+    draw = Draw({"x": X, "index": torch.tensor([2, 0]), "unused": W})
+    found = truth.find(
+        _subject(lambda x, index, unused: x[index] + 0 * unused.sum().detach()), draw, G[:2, :1].expand(2, 4)
+    )
+    gradients = found.vjp(torch.ones(2, 4, dtype=torch.float64))
+    assert gradients.keys() == {"x", "unused"}
+    assert gradients["x"].sum(1).tolist() == [4, 0, 4, 0, 0]
+    assert not gradients["unused"].any()
+
+
+def test_float32_code_is_judged_by_its_rounding() -> None:
+    found, gradients = _find(lambda x, w: torch.tanh(x.float() @ w.float()))
+    assert found.tolerance == 1e-4
+    _close(gradients, _expected(lambda x, w: torch.tanh(x @ w)), 1e-4)
+
+
+def test_a_random_forward_has_no_truth() -> None:
+    import secrets
+
+    with pytest.raises(truth.NotDeterministic):
+        truth.deterministic(_subject(lambda x: x * (1 + secrets.randbelow(1000))), Draw({"x": X}))
+
+
+def test_too_slow_is_said_before_it_is_tried() -> None:
+    import time
+
+    def slow(x: Any) -> Any:
+        time.sleep(0.01)
+        return np.tanh(x)
+
+    begin = time.perf_counter()
+    with pytest.raises(truth.TooSlow, match=r"2000 forward passes of 0\.01\d* s"):
+        _find(slow, G.new_ones(50, 20), x=torch.zeros(50, 20).double() + 0.3)
+    assert time.perf_counter() - begin < 2
+
+
+def test_the_operation_is_the_truth_only_if_differences_confirm_it() -> None:
+    subject, draw = _subject(lambda x, w: np.dot(x, w)), Draw({"x": X, "w": W})
+    right = lambda g: {"x": g @ W.mT, "w": X.mT @ g}  # noqa: E731
+    wrong = lambda g: {"x": 2 * g @ W.mT, "w": X.mT @ g}  # noqa: E731
+    subject.run(draw.inputs)
+    assert truth.find(subject, draw, G, right).source == "operation"
+    assert truth.find(subject, draw, G, wrong).source != "operation"
