@@ -19,8 +19,8 @@ PACKAGE = Path(hg.__file__).parent
 # From the bottom up: a file or folder imports from rungs below its own, and from itself.
 LADDER = [
     ["_errors", "_config", "_context"],
-    ["_geometry", "_targets"],
-    ["_operands", "_padding", "_algorithms"],
+    ["_geometry", "_tensors", "_watch"],
+    ["_targets", "_operands", "_padding", "_algorithms"],
     ["functional"],
     ["layers", "per_sample", "kfac", "losses"],
     ["_explain"],

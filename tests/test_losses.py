@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -244,8 +245,77 @@ def test_bad_input_is_refused(name: str, args: tuple[Tensor, Tensor], options: d
         getattr(losses, name)(*args, **options)
 
 
-@pytest.mark.parametrize("reduction", ["mean", "none"])
-def test_a_wrong_grad_loss_is_refused(reduction: str) -> None:
-    _, backward = losses.cross_entropy(X, T, reduction=reduction)
-    with pytest.raises(hg.HandgradError, match="backward: grad_loss has not the loss's shape"):
-        backward(torch.ones(3))
+@pytest.mark.parametrize(
+    ("name", "args", "options", "message"),
+    [
+        ("mse_loss", ([1.0], X), {}, "mse_loss: input is no tensor.\n  input  list"),
+        ("mse_loss", (X, X.numpy()), {}, "mse_loss: target is no tensor.\n  target  ndarray\nhint: `torch.from_numpy"),
+        ("l1_loss", (X, None), {}, "l1_loss: target is no tensor.\n  target  NoneType"),
+        ("l1_loss", ((X, None), X), {}, "hint: a layer returns \\(output, backward\\)"),
+        ("huber_loss", (X, X), {"weight": 2.0}, "huber_loss: weight is no tensor.\n  weight  float"),
+        ("huber_loss", (X, X), {"delta": None}, "huber_loss: delta must be a number.\n  delta  None"),
+        ("huber_loss", (X, X), {"delta": torch.nan}, "huber_loss: delta must be positive"),
+        (BCE, (X, X), {"pos_weight": [1.0]}, f"{BCE}: pos_weight is no tensor"),
+        ("mse_loss", (X, X.to("meta")), {}, "mse_loss: the devices differ.\n  input   cpu\n  target  meta"),
+        ("cross_entropy", (X, T.to("meta")), {}, "cross_entropy: the devices differ"),
+        ("cross_entropy", (X, T), {"weight": torch.ones(3, device="meta")}, "cross_entropy: the devices differ"),
+        ("cross_entropy", (X, T), {"weight": 1}, "cross_entropy: weight is no tensor"),
+        ("cross_entropy", (X, T), {"ignore_index": None}, "ignore_index must be an integer.\n  ignore_index  None"),
+        ("cross_entropy", (X, T), {"label_smoothing": "a"}, "label_smoothing must be a number.\n.* 'a'"),
+        ("cross_entropy", (X[:, :0], T), {}, "cross_entropy: there is no class.\n  input  \\(4, 0\\)"),
+    ],
+)
+def test_what_is_no_tensor_or_no_number_is_refused(name: str, args: tuple, options: dict, message: str) -> None:
+    with pytest.raises(hg.HandgradError, match=message):
+        getattr(losses, name)(*args, **options)
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    ("grad", "message"),
+    [
+        ("a", "grad_loss is neither a number nor a tensor.\n  grad_loss  str"),
+        (1j, "grad_loss is neither a number nor a tensor.\n  grad_loss  complex"),
+        (torch.ones(3), "grad_loss is not like the loss.\n  grad_loss  \\(3,\\) "),
+        (torch.ones((), device="meta"), "grad_loss is not like the loss.\n.* on meta\n.* on cpu"),
+        (torch.ones((), dtype=torch.complex64), "grad_loss is not like the loss.\n.*complex64\n.*real"),
+    ],
+    ids=["string", "complex", "shape", "device", "complex tensor"],
+)
+def test_a_wrong_grad_loss_is_refused(name: str, grad: object, message: str) -> None:
+    _, backward = getattr(losses, name)(X, ALL[name])
+    with pytest.raises(hg.HandgradError, match=f"^{name}: {message}"):
+        backward(grad)
+
+
+def test_numbers_may_be_of_numpy() -> None:
+    x, y = normal(4, 3), normal(4, 3)
+    assert losses.huber_loss(x, y, delta=np.float32(0.5))[0] == F.huber_loss(x, y, delta=0.5)
+    _, backward = losses.cross_entropy(x, T, ignore_index=np.int64(2))
+    assert backward(np.float64(2)).equal(2 * backward())
+
+
+def test_what_backward_needs_must_not_change_and_the_rest_may() -> None:
+    x, target = torch.randn(4, 3), torch.rand(4, 3)
+    for name, needed in [(BCE, True), ("mse_loss", False), ("cross_entropy", False)]:
+        given = x.clone()
+        loss, backward = getattr(losses, name)(given, target.softmax(1), reduction="none")
+        expected = backward()
+        loss.zero_()
+        assert backward().equal(expected)
+        given.zero_()
+        if needed:
+            with pytest.raises(hg.HandgradError, match=f"{name}: input changed since the forward pass"):
+                backward()
+        else:
+            assert backward().equal(expected)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_autocast_means_nothing(name: str) -> None:
+    x = torch.randn(4, 3)
+    value, backward = getattr(losses, name)(x, ALL[name])
+    with torch.autocast("cpu", torch.bfloat16):
+        inside, inside_backward = getattr(losses, name)(x, ALL[name])
+        assert inside.equal(value)
+        assert inside_backward().equal(backward())

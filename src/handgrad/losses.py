@@ -11,16 +11,23 @@ All of them raise `HandgradError` where input, target and weights do not go toge
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from numbers import Real
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ._context import by_hand
 from ._errors import error
-from ._targets import check_classes, check_factors, check_loss
+from ._targets import check_classes, check_factors, check_grad_loss, check_like, check_loss, check_number
+from ._tensors import wide
+from ._watch import watch
 
 __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "l1_loss", "mse_loss"]
+
+
+Reduction = Literal["none", "mean", "sum"]
 
 
 class LossBackward(Protocol):
@@ -33,44 +40,49 @@ class LossBackward(Protocol):
 Loss = tuple[Tensor, LossBackward]
 
 
-@torch.no_grad()
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Loss:
+@by_hand()
+def mse_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean", weight: Tensor | None = None) -> Loss:
     """The squared error. Input, target and weight have one shape, any; with a weight the mean is Σ l / Σ w."""
     # l = w (x − t)²          dl/dx = 2 w (x − t)
-    check_loss("mse_loss", input, reduction, target=target, weight=weight)
+    check_loss("mse_loss", input, target, reduction, weight=weight)
+    check_like("mse_loss", input, target=target, weight=weight)
     difference, w = input - target, 1 if weight is None else weight
-    return _reduced(w * difference.square(), lambda: 2 * w * difference, reduction, _total(weight, input))
+    return _reduced("mse_loss", w * difference.square(), lambda: 2 * w * difference, reduction, _total(weight, input))
 
 
-@torch.no_grad()
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Loss:
+@by_hand()
+def l1_loss(input: Tensor, target: Tensor, reduction: Reduction = "mean", weight: Tensor | None = None) -> Loss:
     """The absolute error, as `mse_loss` else. Where it is 0 its derivative is taken as 0."""
     # l = w |x − t|          dl/dx = w sign(x − t)
-    check_loss("l1_loss", input, reduction, target=target, weight=weight)
+    check_loss("l1_loss", input, target, reduction, weight=weight)
+    check_like("l1_loss", input, target=target, weight=weight)
     difference, w = input - target, 1 if weight is None else weight
-    return _reduced(w * difference.abs(), lambda: w * difference.sign(), reduction, _total(weight, input))
+    return _reduced("l1_loss", w * difference.abs(), lambda: w * difference.sign(), reduction, _total(weight, input))
 
 
-@torch.no_grad()
+@by_hand()
 def huber_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+    input: Tensor, target: Tensor, reduction: Reduction = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Loss:
     """The squared error up to δ > 0, the absolute beyond. Shapes as in `mse_loss`, but the mean ignores the weight."""
     # l = w e²/2 where |e| ≤ δ, else w δ (|e| − δ/2),   e = x − t          dl/dx = w clamp(e, −δ, δ).   Huber, 1964
-    check_loss("huber_loss", input, reduction, target=target, weight=weight)
-    if delta <= 0:
+    check_loss("huber_loss", input, target, reduction, weight=weight)
+    check_like("huber_loss", input, target=target, weight=weight)
+    check_number("huber_loss", Real, delta=delta)
+    if not delta > 0:
         raise error("huber_loss", "delta must be positive", delta=delta)
     difference, w = input - target, 1 if weight is None else weight
     near = difference.clamp(-delta, delta)
-    return _reduced(w * near * (difference - near / 2), lambda: w * near, reduction, _total(None, input))
+    losses = w * near * (difference - near / 2)
+    return _reduced("huber_loss", losses, lambda: w * near, reduction, _total(None, input))
 
 
-@torch.no_grad()
+@by_hand()
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     pos_weight: Tensor | None = None,
 ) -> Loss:
     """The cross-entropy of probabilities t and the sigmoid of logits x.
@@ -85,7 +97,8 @@ def binary_cross_entropy_with_logits(
     # l = −w (r t log σ(x) + (1 − t) log σ(−x))          dl/dx = w ((1 − t) σ(x) − r t σ(−x))
     # for (log σ)′(x) = σ(−x) and 1 − σ(x) = σ(−x). In this form nothing cancels and nothing overflows.
     operation = "binary_cross_entropy_with_logits"
-    check_loss(operation, input, reduction, target=target)
+    check_loss(operation, input, target, reduction, weight=weight, pos_weight=pos_weight)
+    check_like(operation, input, target=target)
     check_factors(operation, input, weight=weight, pos_weight=pos_weight)
     w, r = (1 if factor is None else factor for factor in (weight, pos_weight))
     losses = -w * (r * target * F.logsigmoid(input) + (1 - target) * F.logsigmoid(-input))
@@ -93,16 +106,16 @@ def binary_cross_entropy_with_logits(
     def slopes() -> Tensor:
         return w * ((1 - target) * input.sigmoid() - r * target * (-input).sigmoid())
 
-    return _reduced(losses, slopes, reduction, _total(None, losses))
+    return _reduced(operation, losses, slopes, reduction, _total(None, losses))
 
 
-@torch.no_grad()
+@by_hand()
 def cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
     ignore_index: int = -100,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
 ) -> Loss:
     """The cross-entropy of a target and the softmax of logits x.
@@ -117,7 +130,7 @@ def cross_entropy(
     """
     # l = −Σ_c a_c log p_c,   p = softmax(x),   a = w ((1 − ε) q + ε/C),   q = target, or one-hot for an index
     # dl/dx = p Σ_c a_c − a,   for ∂ log p_c / ∂x_k = δ_ck − p_k
-    check_loss("cross_entropy", input, reduction)
+    check_loss("cross_entropy", input, target, reduction, weight=weight)
     check_classes(input, target, weight, ignore_index, label_smoothing)
     dim = min(input.ndim - 1, 1)
     classes = input.shape[dim]
@@ -132,7 +145,7 @@ def cross_entropy(
         return log_p.exp() * a.sum(dim, keepdim=True) - a
 
     total = _total(None, losses) if target.is_floating_point() else _sum(w * q)
-    return _reduced(losses, slopes, reduction, total, dim)
+    return _reduced("cross_entropy", losses, slopes, reduction, total, dim)
 
 
 def _one_hot(input: Tensor, target: Tensor, ignore_index: int, dim: int) -> tuple[Tensor, Tensor]:
@@ -143,37 +156,41 @@ def _one_hot(input: Tensor, target: Tensor, ignore_index: int, dim: int) -> tupl
 
 
 def _reduced(
-    losses: Tensor, slopes: Callable[[], Tensor], reduction: str, total: Tensor, dim: int | None = None
+    operation: str,
+    losses: Tensor,
+    slopes: Callable[[], Tensor],
+    reduction: Reduction,
+    total: Tensor,
+    dim: int | None = None,
 ) -> Loss:
     """The reduced loss, a mean being the sum divided by `total`, and its backward function.
 
     `slopes` has the derivatives of each loss with respect to its inputs: one, or as many as there are along `dim`.
     """
-    loss = {"none": losses, "sum": losses.sum(), "mean": (_sum(losses) / total).to(losses.dtype)}[reduction]
+    loss = losses
+    if reduction != "none":
+        loss = losses.sum() if reduction == "sum" else (_sum(losses) / total).to(losses.dtype)
+    shape, dtype, device = loss.shape, loss.dtype, loss.device  # the loss itself may change
+    check_unchanged = watch(operation, slopes)
 
-    @torch.no_grad()
+    @by_hand()
     def backward(grad_loss: Tensor | float | None = None) -> Tensor:
         share = 1.0 if grad_loss is None else grad_loss
-        if isinstance(share, Tensor) and share.shape != loss.shape:
-            raise error("backward", "grad_loss has not the loss's shape", grad_loss=share.shape, loss=loss.shape)
+        check_grad_loss(operation, share, shape, device)
+        check_unchanged()
         if reduction == "mean":
             share = torch.where(total == 0, 0, share / total)  # a mean of nothing is nan, but nothing has gradient 0
         elif isinstance(share, Tensor) and share.ndim and dim is not None:
             share = share.unsqueeze(dim)
-        return (slopes() * share).to(loss.dtype)
+        return (slopes() * share).to(dtype)
 
     return loss, backward
 
 
 def _sum(tensor: Tensor) -> Tensor:
-    return tensor.sum(dtype=_wide(tensor))
+    return tensor.sum(dtype=wide(tensor))
 
 
 def _total(weight: Tensor | None, input: Tensor) -> Tensor:
     """What the sum of the losses is divided by: the sum of their weights, which are 1 each without a weight."""
-    return input.new_tensor(input.numel(), dtype=_wide(input)) if weight is None else _sum(weight)
-
-
-def _wide(tensor: Tensor) -> torch.dtype:
-    """At least float32: in halves the sum of many losses overflows before the mean divides it."""
-    return torch.promote_types(tensor.dtype, torch.float32)
+    return input.new_tensor(input.numel(), dtype=wide(input)) if weight is None else _sum(weight)

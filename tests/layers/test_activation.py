@@ -37,3 +37,43 @@ def test_softmax_needs_a_dim() -> None:
 def test_linear_refuses_another_last_axis(shape: tuple[int, ...]) -> None:
     with pytest.raises(hg.HandgradError, match="Linear: the input's last axis is not in_features"):
         layers.Linear(3, 4)(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_the_slope_of_gelu_is_0_or_1_far_away(approximate: str, dtype: torch.dtype) -> None:
+    largest = torch.finfo(dtype).max
+    x = torch.tensor([-torch.inf, -largest, -300, -41, 41, 300, largest, torch.inf], dtype=dtype)
+    _, backward = layers.GELU(approximate)(x)
+    assert backward(torch.ones_like(x)).tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["ReLU", "LeakyReLU"])
+def test_infinite_gradients_and_inputs_that_are_no_numbers_are_those_of_autograd(name: str) -> None:
+    layer, module = getattr(layers, name)(), getattr(nn, name)()
+    x = torch.tensor([torch.nan, -1.0, -0.0, 0.0, 1e-45, 1.0], requires_grad=True)
+    for grad in [torch.full((6,), torch.inf), torch.full((6,), -torch.inf), torch.tensor([1, -2.0, 3, 4, -5, 6])]:
+        _, backward = layer(x)
+        torch.testing.assert_close(backward(grad), *torch.autograd.grad(module(x), x, grad))
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "other"),
+    [(layers.LeakyReLU(0.2), "negative_slope", 9.0), (layers.GELU(), "approximate", "tanh")],
+    ids=["LeakyReLU", "GELU"],
+)
+def test_settings_of_a_forward_pass_are_those_of_its_backward_pass(layer, name: str, other: object) -> None:
+    x = torch.randn(9)
+    y, backward = layer(x)
+    expected = backward(torch.ones_like(y))
+    setattr(layer, name, other)
+    assert backward(torch.ones_like(y)).equal(expected)
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
+@pytest.mark.parametrize(("inputs", "outputs"), [(0, 3), (3, 0)])
+def test_linear_may_be_empty(inputs: int, outputs: int) -> None:
+    layer = layers.Linear(inputs, outputs)
+    _, backward = layer(torch.ones(2, inputs))
+    assert backward(torch.ones(2, outputs)).equal(torch.zeros(2, inputs))
+    assert layer.bias.grad.equal(torch.full((outputs,), 2.0))

@@ -69,6 +69,11 @@ def hooked(module: nn.Module) -> nn.Module:
     return module
 
 
+def patched(module: nn.Module) -> nn.Module:
+    module.forward = lambda input: input
+    return module
+
+
 class Custom(layers.Layer):
     pass
 
@@ -87,6 +92,19 @@ class Custom(layers.Layer):
             nn.Sequential(hooked(nn.Linear(2, 2))),
             "cannot turn 0, which has hooks.\n  type  Linear",
         ),
+        (
+            layers.from_torch,
+            nn.Sequential(patched(nn.ReLU())),
+            "cannot turn 0, which has a forward of its own.\n  type  ReLU",
+        ),
+        (
+            layers.from_torch,
+            nn.Sequential(nn.Sequential(nn.MaxPool2d(2, return_indices=True))),
+            "cannot turn 0.0, which returns indices.\n  type  MaxPool2d",
+        ),
+        (layers.from_torch, nn.Sequential(nn.Softmax()), "cannot turn 0, which has no dim.\n  type  Softmax"),
+        (layers.from_torch, nn.Sequential(nn.ReLU(), None), "cannot turn 1, which has no twin.\n  type  NoneType"),
+        (layers.from_torch, None, "from_torch: cannot turn the module, which has no twin.\n  type  NoneType"),
         (
             layers.to_torch,
             layers.Sequential(layers.Tanh(), Custom()),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
+from torch import nn
 
 import handgrad as hg
 from handgrad import layers
@@ -70,3 +73,56 @@ def test_one_value_a_channel_is_enough_with_running_estimates() -> None:
 def test_complex_numbers_are_refused() -> None:
     with pytest.raises(hg.HandgradError, match="LayerNorm: input is not floating point"):
         layers.LayerNorm(3, elementwise_affine=False)(torch.zeros(2, 3, dtype=torch.complex64))
+
+
+NORMS = {"batch": layers.BatchNorm1d(50), "group": layers.GroupNorm(2, 50), "layer": layers.LayerNorm(50)}
+
+
+@pytest.mark.parametrize("name", NORMS)
+@pytest.mark.parametrize("parameters", [torch.float16, torch.float32], ids=str)
+def test_halves_do_not_overflow(name: str, parameters: torch.dtype) -> None:
+    layer = copy.deepcopy(NORMS[name]).to(parameters)
+    exact, x, grad = copy.deepcopy(layer).double(), (300 * torch.randn(60, 50)).half(), torch.randn(60, 50).half()
+    y, backward = layer(x)
+    dx = backward(grad)
+    expected, expected_backward = exact(x.double())
+    assert y.dtype == dx.dtype == torch.float16
+    torch.testing.assert_close(y.double(), expected, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(dx.double(), expected_backward(grad.double()), rtol=1e-3, atol=1e-6)
+    for ours, theirs in zip(layer.parameters(), exact.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad.double(), theirs.grad, rtol=1e-3, atol=1e-2)
+    for ours, theirs in zip(layer.buffers(), exact.buffers(), strict=True):
+        torch.testing.assert_close(ours, theirs.to(ours.dtype))
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_a_mean_of_numbers_far_from_zero_is_taken_twice(name: str) -> None:
+    layer, far = copy.deepcopy(NORMS[name]), torch.randn(60, 50) + 1e5
+    exact, grad = copy.deepcopy(layer).double(), torch.randn(60, 50)
+    y, backward = layer(far)
+    expected, expected_backward = exact(far.double())
+    torch.testing.assert_close(y.double(), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(backward(grad).double(), expected_backward(grad.double()), rtol=0, atol=1e-5)
+
+
+def test_halves_in_evaluation_without_scale_stay_halves() -> None:
+    layer, x = layers.BatchNorm1d(3, affine=False).eval(), torch.randn(5, 3).half()
+    y, backward = layer(x)
+    assert y.dtype == backward(y).dtype == torch.float16
+    torch.testing.assert_close(y, nn.BatchNorm1d(3, affine=False).eval()(x))
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_running_estimates_of_another_precision_are_refused(train: bool) -> None:
+    layer = layers.BatchNorm1d(3, affine=False).train(train)
+    with pytest.raises(hg.HandgradError, match="BatchNorm1d: input and running_mean disagree about the dtype"):
+        layer(torch.randn(5, 3).double())
+
+
+def test_one_value_a_group_is_refused_as_by_torch() -> None:
+    x, layer, module = torch.randn(2, 4), layers.GroupNorm(4, 4), nn.GroupNorm(4, 4)
+    assert layer(x)[0].equal(torch.zeros_like(module(x)))  # two samples torch takes
+    with pytest.raises(ValueError, match="more than 1 value"):
+        module(x[:1])
+    with pytest.raises(hg.HandgradError, match="GroupNorm: 1 value a group has no variance"):
+        layer(x[:1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -52,3 +53,60 @@ def test_kernel_sizes_may_be_sequences(size) -> None:
     dx = backward(torch.ones_like(y))
     nn.AvgPool2d(size)(x).sum().backward()
     torch.testing.assert_close(dx, x.grad)
+
+
+NOTHING = -torch.inf  # the maximum of a window of padding alone
+
+
+@pytest.mark.parametrize(
+    ("pool", "x", "y", "grad", "dx"),
+    [
+        (layers.MaxPool1d(2, stride=1, padding=1, dilation=2), [[5.0]], [[NOTHING]], [[7.0]], [[0.0]]),
+        (  # rows −1 and 0 of height 2; columns −1 and 2, 0 and 3 of width 2
+            layers.MaxPool2d([2, 2], [3, 1], [1, 1], [1, 3]),
+            [[[1.0, 2.0], [3.0, 4.0]]],
+            [[[NOTHING]]],
+            [[[7.0]]],
+            [[[0.0, 0.0], [0.0, 0.0]]],
+        ),
+    ],
+    ids=["one element", "between the columns"],
+)
+def test_a_window_of_padding_alone_has_no_gradient(pool: layers.Layer, x: list, y: list, grad: list, dx: list) -> None:
+    output, backward = pool(torch.tensor(x))
+    assert output.tolist() == y
+    assert backward(torch.tensor(grad)).tolist() == dx
+
+
+@pytest.mark.parametrize("name", ["AvgPool2d", "MaxPool2d"])
+def test_sizes_may_be_of_numpy(name: str) -> None:
+    x = torch.randn(1, 2, 4, 6)
+    (y, backward), (expected, other) = (getattr(layers, name)(size)(x) for size in (np.int64(2), 2))
+    assert y.equal(expected)
+    assert backward(y).equal(other(y))
+
+
+@pytest.mark.parametrize("pool", [layers.AvgPool2d(2), layers.AdaptiveAvgPool2d(2), layers.MaxPool2d(2)], ids=repr)
+def test_settings_of_a_forward_pass_are_those_of_its_backward_pass(pool: layers.Layer) -> None:
+    y, backward = pool(torch.randn(1, 1, 4, 4))
+    expected = backward(y)
+    pool.kernel_size = pool.stride = pool.output_size = 4
+    assert backward(y).equal(expected)
+
+
+@pytest.mark.parametrize("pool", [layers.AvgPool2d(2), layers.AdaptiveAvgPool2d(2), layers.MaxPool2d(2)], ids=repr)
+def test_a_default_device_means_nothing(pool: layers.Layer) -> None:
+    x = torch.randn(1, 1, 4, 4)
+    y, backward = pool(x)
+    expected = backward(y)
+    pool = type(pool)(2)
+    with torch.device("meta"):
+        y, backward = pool(x)
+        actual = backward(y)
+    assert actual.equal(expected)
+
+
+def test_a_pool_to_no_element_has_no_gradient() -> None:
+    y, backward = layers.AdaptiveAvgPool2d((0, 2))(torch.randn(1, 2, 3, 4))
+    assert y.shape == (1, 2, 0, 2)
+    assert backward(y).equal(torch.zeros(1, 2, 3, 4))

@@ -12,34 +12,47 @@ and without scattering.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import lru_cache, reduce
+from operator import index
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ._layer import Backward, Layer
 
 
 class _Windows(NamedTuple):
-    """The windows along one axis of `size` elements; each tensor has one integer a window."""
+    """The windows along one axis of `size` elements, an integer for each."""
 
     size: int
-    start: Tensor
-    stop: Tensor
-    divisor: Tensor
+    start: tuple[int, ...]
+    stop: tuple[int, ...]
+    divisor: tuple[int, ...]
 
     def adjoint(self, grad: Tensor, axis: int) -> Tensor:
         """Sum dy / divisor over the windows that hold an element: the axis grows from windows to elements."""
-        element = torch.arange(self.size)
-        first = torch.searchsorted(self.stop, element, right=True)
-        end = torch.searchsorted(self.start, element, right=True)
-        share = grad / self.divisor.to(grad).view(-1, *[1] * (-1 - axis))  # (…, o, …) / (o, 1, …)
-        share = torch.cat([share, torch.zeros_like(share.narrow(axis, 0, 1))], axis)  # window −1: holds nothing
-        turns = range(int((end - first).max()))
-        held_by = [torch.where(first + turn < end, first + turn, len(self.start)) for turn in turns]
-        return reduce(torch.add, (share.index_select(axis, window.to(grad.device)) for window in held_by))
+        after = -1 - axis  # axes
+        share = grad / grad.new_tensor(self.divisor).view(-1, *[1] * after)  # (…, o, …) / (o, 1, …)
+        share = F.pad(share, [*[0, 0] * after, 0, 1])  # one window more, that holds nothing
+        turns = (torch.tensor(windows, device=grad.device) for windows in _holders(self))
+        return reduce(torch.add, (share.index_select(axis, window) for window in turns))
+
+
+@lru_cache(maxsize=256)
+def _holders(windows: _Windows) -> list[list[int]]:
+    """For each element its first window, then its second, and so on; the one that holds nothing where there is none."""
+    elements, nothing = range(windows.size), len(windows.start)
+    first = [bisect_right(windows.stop, element) for element in elements]
+    end = [bisect_right(windows.start, element) for element in elements]
+    most = max(map(int.__sub__, end, first), default=0)
+    return [
+        [low + turn if low + turn < high else nothing for low, high in zip(first, end, strict=True)]
+        for turn in range(max(most, 1))
+    ]
 
 
 class _MeanNd(Layer):
@@ -49,11 +62,12 @@ class _MeanNd(Layer):
 
     def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
         output: Tensor = super().forward(input)  # torch.nn's own
+        axes = range(-1, -self._dims - 1, -1)
+        windows = [self._windows(input.shape[axis], output.shape[axis], axis) for axis in axes]
 
         def backward(grad_output: Tensor) -> Tensor:
-            for axis in range(-1, -self._dims - 1, -1):
-                windows = self._windows(input.shape[axis], output.shape[axis], axis)
-                grad_output = windows.adjoint(grad_output, axis)
+            for axis, along_axis in zip(axes, windows, strict=True):
+                grad_output = along_axis.adjoint(grad_output, axis)
             return grad_output
 
         return output, backward
@@ -72,33 +86,30 @@ class _AvgPoolNd(_MeanNd):
 
     def _windows(self, size: int, count: int, axis: int) -> _Windows:
         settings = self.kernel_size, self.stride or self.kernel_size, self.padding  # () is no stride, as in torch.nn
-        kernel, stride, padding = (_along(axis, self._dims, setting) for setting in settings)
-        start = torch.arange(count) * stride - padding
-        stop = (start + kernel).clamp(max=size + padding)
-        inside = start.clamp(min=0), stop.clamp(max=size)
-        divisor = stop - start if self.count_include_pad else inside[1] - inside[0]
-        return _Windows(size, *inside, self._overridden(divisor, axis))
-
-    def _overridden(self, divisor: Tensor, axis: int) -> Tensor:
-        """`divisor_override` divides once and for all axes, here along the last."""
+        kernel, stride, padding = (along(axis, self._dims, setting) for setting in settings)
+        starts = [o * stride - padding for o in range(count)]
+        stops = [min(start + kernel, size + padding) for start in starts]
+        inside = tuple(max(start, 0) for start in starts), tuple(min(stop, size) for stop in stops)
+        counted = (starts, stops) if self.count_include_pad else inside
+        divisor = tuple(stop - start for start, stop in zip(*counted, strict=True))
         override = getattr(self, "divisor_override", None)  # AvgPool1d has none
-        if override is None:
-            return divisor
-        return torch.full_like(divisor, override if axis == -1 else 1)
+        if override is not None:  # it divides once and for all axes, here along the last
+            divisor = (override if axis == -1 else 1,) * count
+        return _Windows(size, *inside, divisor)
 
 
 class _AdaptiveAvgPoolNd(_MeanNd):
     # Window o of O on I elements: start = ⌊o · I / O⌋, stop = ⌈(o + 1) · I / O⌉
 
     def _windows(self, size: int, count: int, axis: int) -> _Windows:  # noqa: ARG002
-        window = torch.arange(count)
-        start, stop = window * size // count, -(-(window + 1) * size // count)
-        return _Windows(size, start, stop, stop - start)
+        start = tuple(o * size // count for o in range(count))
+        stop = tuple(-(-(o + 1) * size // count) for o in range(count))
+        return _Windows(size, start, stop, tuple(map(int.__sub__, stop, start)))
 
 
-def _along(axis: int, dims: int, setting: int | Sequence[int]) -> int:
+def along(axis: int, dims: int, setting: int | Iterable[int]) -> int:
     """A setting's value along one of the last axes: one number stands for all."""
-    values = (setting,) if isinstance(setting, int) else tuple(setting)
+    values = tuple(setting) if isinstance(setting, Iterable) else (index(setting),)
     return (values * dims if len(values) == 1 else values)[axis]
 
 

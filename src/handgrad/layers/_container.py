@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import overload
+
 from torch import Tensor, nn
 
-from .._errors import error
 from ._layer import Backward, Layer
 
 
@@ -37,6 +38,14 @@ class Sequential(Layer, nn.Sequential):
             return grad_output
 
         return output, backward
+
+    @overload
+    def __getitem__(self, idx: int) -> Layer: ...
+    @overload
+    def __getitem__(self, idx: slice) -> Sequential: ...
+    def __getitem__(self, idx: int | slice) -> nn.Module:
+        """A child, or a `Sequential` of some that shares them."""
+        return super().__getitem__(idx)
 
     def __add__(self, other: nn.Sequential) -> Sequential:
         return Sequential(*super().__add__(other))  # torch.nn's own returns its own class, which cannot run layers
@@ -72,7 +81,7 @@ class Residual(Layer, PlainResidual):
         around, shortcut = _layer(self, "shortcut", Identity() if self.shortcut is None else self.shortcut)(input)
         if output.shape != around.shape:  # the sum would broadcast
             shapes = {"input": input.shape, "body": output.shape, "shortcut": around.shape}
-            raise error("Residual", "body and shortcut disagree about the shape", **shapes)
+            raise self._error("body and shortcut disagree about the shape", **shapes)
 
         def backward(grad_output: Tensor) -> Tensor:
             return body(grad_output) + shortcut(grad_output)
@@ -83,5 +92,5 @@ class Residual(Layer, PlainResidual):
 def _layer(parent: Layer, name: str, child: nn.Module | None) -> Layer:
     if not isinstance(child, Layer):
         hint = "`hg.layers.from_torch` turns modules of torch.nn into layers"
-        raise error(type(parent).__name__, f"child {name} is no layer of handgrad", hint, child=type(child).__name__)
+        raise parent._error(f"child {name} is no layer of handgrad", hint, child=type(child).__name__)
     return child

@@ -23,7 +23,7 @@ class _ConvNd(Layer):
 
     def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
         settings: dict[str, Any] = {name: getattr(self, name) for name in self._settings}
-        weight = self.weight
+        weight = self.weight  # the tensors are named here, where the skeleton can see what the backward pass needs
         needs = ("input", "weight") if self.bias is None else ("input", "weight", "bias")
 
         def backward(grad_output: Tensor) -> Tensor:

@@ -7,13 +7,14 @@ into the other copies it and exchanges the class.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from torch import nn
 
 from .. import layers
 from .._errors import error
+from ._container import PlainResidual
 from ._layer import Layer
 
 
@@ -24,7 +25,8 @@ def from_torch(module: nn.Module) -> Layer:
     copied and nothing shared. Layers that are explicit already stay what they are.
 
     Raises:
-        HandgradError: for a module that has no layer, or has hooks; the message names its path, such as 2.1, and type.
+        HandgradError: for a module that has no layer, or none with its settings, or that has hooks or a `forward` of
+            its own; the message names its path, such as 2.1, and type.
     """
     twins = _twins()
     layer = _turn("from_torch", module, lambda cls: cls if issubclass(cls, Layer) else twins.get(cls))
@@ -57,8 +59,8 @@ def _twins() -> dict[type[nn.Module], type[nn.Module]]:
 
 def _turn(operation: str, module: nn.Module, twin: Callable[[type[nn.Module]], type[nn.Module] | None]) -> nn.Module:
     """A copy in which each module, the children too, has the class of its twin."""
-    for path, child in module.named_modules():
-        problem = "has no twin" if twin(type(child)) is None else "has hooks" if _hooks(child) else None
+    for path, child in _children("", module):
+        problem = _problem(child) if isinstance(child, nn.Module) and twin(type(child)) else "has no twin"
         if problem:
             raise error(operation, f"cannot turn {path or 'the module'}, which {problem}", type=type(child).__name__)
     turned = copy.deepcopy(module)
@@ -67,7 +69,23 @@ def _turn(operation: str, module: nn.Module, twin: Callable[[type[nn.Module]], t
     return turned
 
 
-def _hooks(module: nn.Module) -> bool:
-    """Whether something other than `forward` has its hand in the output: weight_norm and spectral_norm work so."""
+def _children(path: str, module: nn.Module | None) -> Iterator[tuple[str, nn.Module | None]]:
+    """The module and all below it by their paths; a None too, unless it is a shortcut that is none."""
+    yield path, module
+    if isinstance(module, nn.Module):
+        for name, child in module._modules.items():
+            if child is not None or not isinstance(module, PlainResidual):
+                yield from _children(f"{path}.{name}".lstrip("."), child)
+
+
+def _problem(module: nn.Module) -> str | None:
+    """What keeps a module from being turned though its class has a twin."""
+    if "forward" in vars(module):
+        return "has a forward of its own"
+    if getattr(module, "return_indices", False):
+        return "returns indices"
+    if isinstance(module, nn.Softmax) and module.dim is None:
+        return "has no dim"
+    # Hooks have a hand in the output: weight_norm and spectral_norm work so.
     kinds = module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks
-    return any(kinds)
+    return "has hooks" if any(kinds) else None

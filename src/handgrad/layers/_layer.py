@@ -8,27 +8,32 @@ with its source as a comment, the forward pass, and nested in it the backward pa
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from .._context import by_hand
 from .._errors import HandgradError, error
+from .._tensors import check_tensors, facts, wide
+from .._watch import watch
 
 Backward = Callable[[Tensor], Tensor]
 """What a layer returns beside its output: from the gradient of the output to the gradient of the input."""
-
-_Facts = tuple[torch.Size, str]
 
 
 class Layer(nn.Module):
     """A layer whose gradients are written out: `y, backward = layer(x)`, later `grad_x = backward(grad_y)`.
 
     `backward` returns the gradient of the input and *adds* the gradients of the parameters into their `.grad`, where
-    `torch.optim` and `torch.nn.utils` find them. No autograd graph is built, whatever the inputs, and nothing is
-    modified in place. A parameter gets its gradient also if its `requires_grad` is off: to freeze it, leave it out of
-    the optimizer. Hooks for autograd never run; so `DistributedDataParallel` wraps a layer and broadcasts its weights,
-    but the gradients are yours to average.
+    `torch.optim` and `torch.nn.utils` find them. No autograd graph is built, whatever the inputs, nothing is modified
+    in place but running estimates, and autocast is off. A parameter gets its gradient also if its `requires_grad` is
+    off: to freeze it, leave it out of the optimizer. Hooks for autograd never run; so `DistributedDataParallel` wraps
+    a layer and broadcasts its weights, but the gradients are yours to average.
+
+    As with autograd, what a backward pass still needs must not change in place before it runs: the tensors that its
+    closure refers to (of a convolution the input, of ReLU the output), and the parameters. Change the rest at will.
 
     A layer of your own derives from `Layer` and from the ordinary module, if there is one, that brings constructor,
     parameters and `repr`: `class PReLU(Layer, nn.PReLU)`. Its `forward(input)` returns `(output, backward)`, and its
@@ -36,27 +41,28 @@ class Layer(nn.Module):
     class promises holds for it too.
 
     Raises:
-        HandgradError: if the input is no floating-point or complex tensor or has not the parameters' dtype; in the
-            backward pass, if `grad_output` has not the output's shape and dtype, or if a parameter was changed in
-            place since the forward pass.
+        HandgradError: if the input is no floating-point or complex tensor, has not the parameters' dtype and device
+            (normalization takes halves with parameters in float32, as `torch.nn` does), or cannot go through
+            `forward`; in the backward pass, if `grad_output` has not the output's shape, dtype and device, or if
+            something it needs has changed.
     """
 
     _takes_complex: ClassVar[bool] = True
+    _takes_halves: ClassVar[bool] = False  # with parameters in float32
 
     def __call__(self, input: Tensor) -> tuple[Tensor, Backward]:
         """The output, and the function that turns its gradient into the gradient of the input."""
-        _check_input(self, input)
-        with torch.no_grad():
-            output, gradient = super().__call__(input.detach())
-        facts, versions = _facts(output), _versions(self)
-
-        def backward(grad_output: Tensor) -> Tensor:
-            _check_backward(self, grad_output, facts, versions)
-            with torch.no_grad():
-                grad_input: Tensor = gradient(grad_output.detach())
-            return grad_input
-
-        return output, backward
+        self._check_input(input)
+        with by_hand():
+            try:
+                output, gradient = super().__call__(input.detach())
+            except (HandgradError, torch.OutOfMemoryError):
+                raise
+            except (RuntimeError, IndexError, TypeError, ValueError) as refusal:  # PyTorch's, of what it computed
+                reason = str(refusal).partition("\n")[0]
+                rows = {"input": facts(input), "settings": self.extra_repr(), "reason": reason}
+                raise self._error("cannot take this input", **rows) from refusal
+        return output, partial(self._backward, gradient, self._check_backward(output, gradient))
 
     def accumulate_grad(self, **gradients: Tensor | None) -> None:
         """Add the gradients, named as the parameters, into `.grad`; the gradient of an absent bias is ignored.
@@ -66,14 +72,46 @@ class Layer(nn.Module):
         """
         for name, gradient in gradients.items():
             if name not in self._parameters:
-                raise _error(self, f"{name} is no parameter of this layer", parameters=[*self._parameters])
+                raise self._error(f"{name} is no parameter of this layer", parameters=[*self._parameters])
             parameter = self._parameters[name]
             if parameter is None or gradient is None:
                 continue
             if gradient.shape != parameter.shape:  # adding would broadcast it silently
                 problem = f"the gradient of {name} has another shape"
-                raise _error(self, problem, gradient=gradient.shape, parameter=parameter.shape)
+                raise self._error(problem, gradient=gradient.shape, parameter=parameter.shape)
             _add(parameter, gradient)
+
+    def _backward(self, gradient: Backward, check: Callable[[Tensor], None], grad_output: Tensor) -> Tensor:
+        check(grad_output)
+        with by_hand():
+            return gradient(grad_output.detach())
+
+    def _check_input(self, input: Tensor) -> None:
+        own = dict([*self.named_parameters(recurse=False), *self.named_buffers(recurse=False)])
+        check_tensors(type(self).__name__, input=input, **own)
+        if not (input.is_floating_point() or (input.is_complex() and self._takes_complex)):
+            raise self._error("input is not floating point", "`input.float()`", input=facts(input))
+        dtypes = {input.dtype, wide(input)} if self._takes_halves else {input.dtype}
+        for name, tensor in own.items():
+            if tensor.dtype not in dtypes and tensor.dtype != torch.long:  # the number of batches so far
+                rows, hint = {"input": facts(input), name: facts(tensor)}, f"`input.to({tensor.dtype})`"
+                raise self._error(f"input and {name} disagree about the dtype", hint, **rows)
+
+    def _check_backward(self, output: Tensor, gradient: Backward) -> Callable[[Tensor], None]:
+        """What to check before the backward pass: the gradient's facts, and that nothing has changed since now."""
+        name, wanted = type(self).__name__, facts(output)
+        check_unchanged = watch(name, gradient, **dict(self.named_parameters(recurse=False)))
+
+        def check(grad_output: Tensor) -> None:
+            check_tensors(name, grad_output=grad_output)
+            if facts(grad_output) != wanted:
+                raise self._error("grad_output is not like the output", grad_output=facts(grad_output), output=wanted)
+            check_unchanged()
+
+        return check
+
+    def _error(self, problem: str, hint: object = None, **rows: object) -> HandgradError:
+        return error(type(self).__name__, problem, hint, **rows)
 
 
 def _add(parameter: nn.Parameter, gradient: Tensor) -> None:
@@ -83,39 +121,3 @@ def _add(parameter: nn.Parameter, gradient: Tensor) -> None:
         parameter.grad.copy_(gradient)
     else:
         parameter.grad.add_(gradient)
-
-
-def _check_input(layer: Layer, input: Tensor) -> None:
-    if not isinstance(input, Tensor):
-        hint = "a layer returns (output, backward); only the output goes on" if isinstance(input, tuple) else None
-        raise _error(layer, "input is no tensor", hint, input=type(input).__name__)
-    if not (input.is_floating_point() or (input.is_complex() and layer._takes_complex)):
-        raise _error(layer, "input is not floating point", "`input.float()`", input=_facts(input))
-    for name, parameter in layer.named_parameters(recurse=False):
-        if parameter.dtype != input.dtype:
-            facts, hint = {"input": _facts(input), name: _facts(parameter)}, f"`input.to({parameter.dtype})`"
-            raise _error(layer, f"input and {name} disagree about the dtype", hint, **facts)
-
-
-def _check_backward(layer: Layer, grad_output: Tensor, output: _Facts, versions: dict[str, int]) -> None:
-    if _facts(grad_output) != output:
-        raise _error(layer, "grad_output is not like the output", grad_output=_facts(grad_output), output=output)
-    changed = [name for name, version in _versions(layer).items() if version != versions.get(name)]
-    if changed:
-        hint = "call backward before the optimizer's step"
-        raise _error(layer, f"{' and '.join(changed)} changed since the forward pass", hint)
-
-
-def _versions(layer: Layer) -> dict[str, int]:
-    """How often each of the layer's own parameters was changed in place; inference tensors do not count it."""
-    own = layer.named_parameters(recurse=False)
-    return {name: parameter._version for name, parameter in own if not parameter.is_inference()}
-
-
-def _facts(tensor: Tensor) -> _Facts:
-    """What two tensors must have in common, as a row of an error shows it."""
-    return tensor.shape, str(tensor.dtype)
-
-
-def _error(layer: Layer, problem: str, hint: str | None = None, **rows: object) -> HandgradError:
-    return error(type(layer).__name__, problem, hint, **rows)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .._errors import error
 from ._layer import Backward, Layer
 
 
@@ -15,13 +14,14 @@ class Linear(Layer, nn.Linear):
     # y = x Wᵀ + b          dx = dy W,   dW = Σ_n dy_nᵀ x_n,   db = Σ_n dy_n
 
     def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
-        weight = self.weight
+        weight, batch = self.weight, input.shape[:-1].numel()
         if input.shape[-1:] != weight.shape[1:]:
-            raise error("Linear", "the input's last axis is not in_features", input=input.shape, weight=weight.shape)
+            problem = "the input's last axis is not in_features"
+            raise self._error(problem, input=input.shape, weight=weight.shape)
 
         def backward(grad_output: Tensor) -> Tensor:
-            inputs = input.reshape(-1, self.in_features)  # (…, in) = (n, in)
-            grads = grad_output.reshape(-1, self.out_features)  # (…, out) = (n, out)
+            inputs = input.reshape(batch, weight.shape[1])  # (…, in) = (n, in)
+            grads = grad_output.reshape(batch, weight.shape[0])  # (…, out) = (n, out)
             self.accumulate_grad(weight=grads.mT @ inputs.conj(), bias=grads.sum(0))
             return grad_output @ weight.conj()
 
@@ -34,7 +34,9 @@ class Flatten(Layer, nn.Flatten):
     # y = x in another shape          dx = dy in the first
 
     def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+        shape = input.shape  # of the input itself the backward pass needs nothing
+
         def backward(grad_output: Tensor) -> Tensor:
-            return grad_output.reshape(input.shape)
+            return grad_output.reshape(shape)
 
         return input.flatten(self.start_dim, self.end_dim), backward

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from .._errors import error
+from .._tensors import wide
 from ._layer import Backward, Layer
 
 
@@ -18,6 +18,8 @@ def _standardize(input: Tensor, axes: list[int], eps: float) -> tuple[Tensor, Ba
     # The two means are there because μ and r depend on x.   Ioffe, Szegedy, 2015, section 3
     mean = input.mean(axes, keepdim=True)
     centred = input - mean  # before it is squared, or the variance of numbers far from 0 would cancel
+    rest = centred.mean(axes, keepdim=True)  # the mean of numbers far from 0 is rounded as coarsely as they are
+    mean, centred = mean + rest, centred.sub_(rest)
     variance = centred.square().mean(axes, keepdim=True)
     rate = (variance + eps).rsqrt()
     output = centred.mul_(rate)
@@ -31,22 +33,43 @@ def _standardize(input: Tensor, axes: list[int], eps: float) -> tuple[Tensor, Ba
 
 
 class _Norm(Layer):
+    # Halves are computed on in float32 and rounded once, with parameters in halves or in float32.
+
     _takes_complex = False  # nor does torch.nn
+    _takes_halves = True
     eps: float
     weight: nn.Parameter | None
     bias: nn.Parameter | None
+
+    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+        output, upstream = self._normalized(input.to(wide(input)))
+
+        def backward(grad_output: Tensor) -> Tensor:
+            return upstream(grad_output.to(wide(grad_output))).to(grad_output.dtype)
+
+        return output.to(input.dtype), backward
+
+    def _normalized(self, input: Tensor) -> tuple[Tensor, Backward]:
+        raise NotImplementedError
+
+    def _check_channels(self, input: Tensor, ranks: tuple[int, ...] | None, channels: int) -> None:
+        """(N, C, …) with one of these ranks (None: any) and so many channels."""
+        rank = input.ndim >= 2 if ranks is None else input.ndim in ranks
+        if not rank or input.shape[1] != channels:
+            needed = "(N, C, …)" if ranks is None else f"{' or '.join(map(str, ranks))} axes"
+            raise self._error("the input does not fit", input=input.shape, needed=(needed, f"C = {channels}"))
 
     # y = γ x̂ + β          dx̂ = γ dy,   dγ = Σ dy x̂,   dβ = Σ dy,   over the axes that γ and β do not have
 
     def _affine(self, standard: Tensor, upstream: Backward, shape: Sequence[int]) -> tuple[Tensor, Backward]:
         """γ x̂ + β with γ and β laid out as `shape`, and its backward pass, which ends in x̂'s, `upstream`."""
         weight, bias = self.weight, self.bias
-        output = standard if weight is None else standard * weight.view(shape)
-        output = output if bias is None else output.add_(bias.view(shape))  # there is no bias without a weight
+        if weight is None:  # then there is no bias
+            return standard, upstream
+        output = standard * weight.view(shape)
+        output = output if bias is None else output.add_(bias.view(shape))
 
         def backward(grad_output: Tensor) -> Tensor:
-            if weight is None:
-                return upstream(grad_output)
             gradients = {"weight": grad_output * standard, "bias": grad_output}
             self.accumulate_grad(**{name: g.sum_to_size(shape).view_as(weight) for name, g in gradients.items()})
             return upstream(grad_output * weight.view(shape))
@@ -64,20 +87,20 @@ class _BatchNormNd(_Norm):
 
     # μ and σ² are a channel's, over the batch and all positions; in evaluation its running estimates, two constants
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
-        _check_channels(self, input, self._ranks, self.num_features)
+    def _normalized(self, input: Tensor) -> tuple[Tensor, Backward]:
+        self._check_channels(input, self._ranks, self.num_features)
         shape = _by_channel(input)
         if self.training or self.running_mean is None or self.running_var is None:
             standard, upstream = self._by_batch(input)
         else:
-            rate = (self.running_var + self.eps).rsqrt().view(shape)
+            rate = (self.running_var.to(input.dtype) + self.eps).rsqrt().view(shape)
             standard, upstream = (input - self.running_mean.view(shape)) * rate, lambda grad: grad * rate
         return self._affine(standard, upstream, shape)
 
     def _by_batch(self, input: Tensor) -> tuple[Tensor, Backward]:
         count = input.numel() // self.num_features
         if count == 1:
-            raise error(type(self).__name__, "1 value a channel has no variance", input=input.shape)
+            raise self._error("1 value a channel has no variance", input=input.shape)
         axes = [axis for axis in range(input.ndim) if axis != 1]
         standard, upstream, mean, variance = _standardize(input, axes, self.eps)
         if self.training:
@@ -91,8 +114,9 @@ class _BatchNormNd(_Norm):
         self.num_batches_tracked += 1
         if count:
             step = self.momentum if self.momentum is not None else 1 / int(self.num_batches_tracked)
-            self.running_mean.lerp_(mean, step)
-            self.running_var.lerp_(variance * (count / (count - 1)), step)  # unbiased, as an estimate should be
+            unbiased = variance * (count / (count - 1))  # as an estimate should be
+            for running, new in ((self.running_mean, mean), (self.running_var, unbiased)):
+                running.copy_(running.to(new.dtype).lerp(new, step))
 
 
 class BatchNorm1d(_BatchNormNd, nn.BatchNorm1d):
@@ -114,12 +138,17 @@ class BatchNorm3d(_BatchNormNd, nn.BatchNorm3d):
 
 
 class GroupNorm(_Norm, nn.GroupNorm):
-    """Each sample's groups of channels of (N, C, …) standardized; raises `HandgradError` for another C."""
+    """Each sample's groups of channels of (N, C, …) standardized.
+
+    Raises `HandgradError` for another C, and as `torch.nn` for a single sample with 1 value a group.
+    """
 
     # μ and σ² are a sample's and a group's, over its channels and all positions.   Wu, He, 2018
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
-        _check_channels(self, input, None, self.num_channels)
+    def _normalized(self, input: Tensor) -> tuple[Tensor, Backward]:
+        self._check_channels(input, None, self.num_channels)
+        if input.numel() == self.num_groups:
+            raise self._error("1 value a group has no variance", input=input.shape)
         split = self.num_groups, self.num_channels // self.num_groups
         groups = torch.unflatten(input, 1, split)  # (N, C, …) = (N, G, C/G, …)
         standard, upstream, *_ = _standardize(groups, [*range(2, groups.ndim)], self.eps)
@@ -135,10 +164,10 @@ class LayerNorm(_Norm, nn.LayerNorm):
 
     # μ and σ² are over the last axes, of everything before them.   Ba, Kiros, Hinton, 2016
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def _normalized(self, input: Tensor) -> tuple[Tensor, Backward]:
         shape = self.normalized_shape
         if input.shape[-len(shape) :] != shape:
-            raise error("LayerNorm", "the input's last axes are not normalized_shape", input=input.shape, needed=shape)
+            raise self._error("the input's last axes are not normalized_shape", input=input.shape, needed=shape)
         standard, upstream, *_ = _standardize(input, [*range(-len(shape), 0)], self.eps)
         return self._affine(standard, upstream, shape)
 
@@ -146,13 +175,3 @@ class LayerNorm(_Norm, nn.LayerNorm):
 def _by_channel(input: Tensor) -> tuple[int, ...]:
     """The shape (1, C, 1, …) in which a number for each channel meets the input."""
     return (1, input.shape[1], *[1] * (input.ndim - 2))
-
-
-def _check_channels(layer: Layer, input: Tensor, ranks: tuple[int, ...] | None, channels: int) -> None:
-    """(N, C, …) with one of these ranks (None: any) and so many channels."""
-    rank = input.ndim >= 2 if ranks is None else input.ndim in ranks
-    if not rank or input.shape[1] != channels:
-        needed = "(N, C, …)" if ranks is None else f"{' or '.join(map(str, ranks))} axes"
-        raise error(
-            type(layer).__name__, "the input does not fit", input=input.shape, needed=(needed, f"C = {channels}")
-        )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .._errors import error
+from ._averaging import along
 from ._layer import Backward, Layer
 
 
@@ -16,25 +17,51 @@ class _MaxPoolNd(Layer):
     # y_o = x_m(o) with m(o) the place of the maximum in window o          dx_i = Σ dy_o over the o with m(o) = i
     # Of equal maxima m(o) is PyTorch's choice: the first, row by row.
 
+    kernel_size: int | tuple[int, ...]
+    stride: int | tuple[int, ...]
+    padding: int | tuple[int, ...]
+    dilation: int | tuple[int, ...]
     _dims: ClassVar[int]
     _pool: ClassVar[Callable[..., Any]]
 
     def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
         if self.return_indices:
-            raise error(type(self).__name__, "return_indices is not supported", hint="build it without return_indices")
+            raise self._error("return_indices is not supported", "build it without return_indices")
         settings = self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
-        output, place = self._pool(_channels_last(input, self._dims), *settings, return_indices=True)
+        output, place = self._pool(_innermost(input, self._dims), *settings, return_indices=True)
+        shape, dims, blind = input.shape, self._dims, self._blind(input.shape, output.shape)
+        place = _zeroed(place, blind)  # their maximum is −∞, and PyTorch's place for it means nothing
 
         def backward(grad_output: Tensor) -> Tensor:
-            places, grads = place.flatten(-self._dims), grad_output.flatten(-self._dims)  # (…, *L) = (…, L)
-            grad_input = input.new_zeros(input.shape).flatten(-self._dims)  # (…, *I) = (…, I), which `place` counts in
-            return grad_input.scatter_add_(-1, places, grads).view(input.shape)
+            places, grads = place.flatten(-dims), _zeroed(grad_output, blind).flatten(-dims)  # (…, *L) = (…, L)
+            grad_input = grads.new_zeros(shape).flatten(-dims)  # (…, *I) = (…, I), which `place` counts in
+            return grad_input.scatter_add_(-1, places, grads).view(shape)
 
         return output.contiguous() if input.is_contiguous() else output, backward
 
+    def _blind(self, input: torch.Size, output: torch.Size) -> dict[int, list[int]]:
+        """Of each axis the windows that see nothing but padding: a dilated kernel may step over everything else."""
+        settings = self.kernel_size, self.stride or self.kernel_size, self.padding, self.dilation  # () is no stride
+        blind = {}
+        for axis in range(-self._dims, 0):
+            kernel, stride, padding, dilation = (along(axis, self._dims, setting) for setting in settings)
+            taps, inside = [tap * dilation - padding for tap in range(kernel)], range(input[axis])
+            blind[axis] = [o for o in range(output[axis]) if not any(o * stride + tap in inside for tap in taps)]
+        return blind
 
-def _channels_last(input: Tensor, dims: int) -> Tensor:
+
+def _zeroed(tensor: Tensor, windows: dict[int, list[int]]) -> Tensor:
+    """The tensor with zeros at these windows of each axis; itself if, as nearly always, there are none."""
+    for axis, indices in windows.items():
+        if indices:
+            tensor = tensor.index_fill(axis, torch.tensor(indices, device=tensor.device), 0)
+    return tensor
+
+
+def _innermost(input: Tensor, dims: int) -> Tensor:
     """The same tensor with channels innermost in memory, where PyTorch's kernel is vectorized (3 times as fast)."""
+    if input.ndim <= dims:  # no channels: PyTorch says so
+        return input
     return input.movedim(-dims - 1, -1).contiguous().movedim(-1, -dims - 1)
 
 

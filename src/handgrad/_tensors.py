@@ -1,0 +1,35 @@
+"""What layers and losses ask of their tensors before they compute: that they are tensors, and go together."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ._errors import error
+
+
+def check_tensors(operation: str, **tensors: object) -> None:
+    """Raise unless all are tensors, and on one device."""
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, Tensor):
+            raise error(operation, f"{name} is no tensor", _hint(tensor), **{name: type(tensor).__name__})
+    devices = {name: tensor.device for name, tensor in tensors.items() if isinstance(tensor, Tensor)}
+    if len(set(devices.values())) > 1:
+        raise error(operation, "the devices differ", **devices)
+
+
+def facts(tensor: Tensor) -> tuple[torch.Size, str]:
+    """What two tensors must have in common, as a row of an error shows it."""
+    place = "" if tensor.device.type == "cpu" else f" on {tensor.device}"
+    return tensor.shape, f"{tensor.dtype}{place}"
+
+
+def wide(tensor: Tensor) -> torch.dtype:
+    """The tensor's dtype, but at least float32: sums and squares overflow in halves, and are rounded at each step."""
+    return torch.promote_types(tensor.dtype, torch.float32)
+
+
+def _hint(given: object) -> str | None:
+    if isinstance(given, tuple):
+        return "a layer returns (output, backward); only the output goes on"
+    return "`torch.from_numpy(array)`" if type(given).__module__ == "numpy" else None
