@@ -7,10 +7,8 @@ import sys
 from typing import Any
 
 import click
-from rich.console import Console
 
 from .._check.encoding import encode
-from .._check.render import text
 from .._check.report import Report
 from .._check.request import TIMEOUT, Request
 from .._check.sandbox import check_apart
@@ -80,4 +78,8 @@ def show(report: Report, *, as_json: bool, verbose: bool) -> None:
     if as_json:
         click.echo(json.dumps(encode(report), ensure_ascii=False, allow_nan=False))
     else:
+        from rich.console import Console
+
+        from .._check.render import text
+
         Console(highlight=False, soft_wrap=True).print(text(report, verbose=verbose), end="")
