@@ -141,9 +141,10 @@ def _add(subject: Subject, made: Plan, one: Draw, *, first: bool = False) -> Non
             raise
         made.refused.append((one.label, problem))
         return
-    if made.operation is None:
+    bound = None
+    if made.operation is None and not made.steps:
         made.operation, bound = _recognised(one, output, made)
-    else:
+    elif made.operation is not None:
         bound = reference.agrees(made.operation, one, output, _of_operation(one.options))
     made.steps.append(Step(one, bound))
 

@@ -51,7 +51,10 @@ class Place:
     @property
     def identity(self) -> tuple[tuple[str, ...], Any]:
         """The same for a parameter and for its gradient."""
-        return self.owner, word(self.key) if isinstance(self.key, str) else self.key
+        if isinstance(self.key, str):
+            return self.owner, word(self.key)
+        kind = word(self.container)  # `nabla_w[0]` belongs to `weights[0]`, and `grads[0]` to `params[0]`
+        return self.owner, (self.key, "" if kind in ("params", "param", "parameters") else kind)
 
     @property
     def is_gradient(self) -> bool:
