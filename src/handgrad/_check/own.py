@@ -43,10 +43,9 @@ def pruned(subject: Subject, one: Draw, output: Tensor) -> Draw:
 
 
 def without_optional(subject: Subject, one: Draw) -> Draw:
-    """The draw without inputs that may be None, where backward returns too few gradients with them and enough without."""
-    optional = {
-        p.name for p in inspect.signature(subject.adapter.functions[0]).parameters.values() if p.default is None
-    }
+    """The draw without inputs that may be None, if backward returns too few gradients with them and enough without."""
+    known = inspect.signature(subject.adapter.functions[0]).parameters.values()
+    optional = {parameter.name for parameter in known if parameter.default is None}
     fewer = replace(one, inputs={name: value for name, value in one.inputs.items() if name not in optional})
     if len(fewer.inputs) < len(one.inputs) and _miscounts(subject, one) and not _miscounts(subject, fewer):
         subject.adapter.inputs = tuple(name for name in subject.adapter.inputs if name not in optional)
