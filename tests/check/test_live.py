@@ -97,3 +97,14 @@ def test_the_fixtures_message_is_the_diagnosis(pytester: pytest.Pytester) -> Non
     result = pytester.runpytest("-p", "pytest_handgrad")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["wrong: the gradient of square is wrong", "*cause*wrong-sign"])
+
+
+def test_a_slip_that_shows_at_your_sizes_comes_before_one_that_other_sizes_bring_out() -> None:
+    def pool(x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.avg_pool2d(x, 2)
+
+    def spread(g: torch.Tensor, x: torch.Tensor) -> torch.Tensor:  # not divided by 4, and short where 2 does not divide
+        return g.repeat_interleave(2, -1).repeat_interleave(2, -2)[..., : x.shape[-2], : x.shape[-1]]
+
+    report = check((pool, spread), inputs=["x=2x3x6x8"])
+    assert [finding.cause for finding in report.findings] == ["scale-factor", "tail-lost"]

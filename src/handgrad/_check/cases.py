@@ -115,7 +115,7 @@ def random_grad(output: Tensor) -> Tensor:
 def _elsewhere(subject: Subject, draw: Draw, bound: Bound | None, found: truth.Truth) -> Linearize | None:
     """The truth at other inputs; None where only differences know it, which takes too long to be asked often."""
     if found.source == "operation" and bound is not None:
-        return lambda inputs: product(replace(bound, inputs=inputs))
+        return lambda inputs: product(replace(bound, inputs=inputs)) or found.vjp
     if found.source in ("differences", "directions"):
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -39,6 +40,26 @@ def pruned(subject: Subject, one: Draw, output: Tensor) -> Draw:
     return replace(
         one, inputs={name: value for name, value in one.inputs.items() if name in known or not subject.adapter.inputs}
     )
+
+
+def without_optional(subject: Subject, one: Draw) -> Draw:
+    """The draw without inputs that may be None, if backward returns too few gradients with them and enough without."""
+    known = inspect.signature(subject.adapter.functions[0]).parameters.values()
+    optional = {parameter.name for parameter in known if parameter.default is None}
+    fewer = replace(one, inputs={name: value for name, value in one.inputs.items() if name not in optional})
+    if len(fewer.inputs) < len(one.inputs) and _miscounts(subject, one) and not _miscounts(subject, fewer):
+        subject.adapter.inputs = tuple(name for name in subject.adapter.inputs if name not in optional)
+        return fewer
+    return one
+
+
+def _miscounts(subject: Subject, one: Draw) -> bool:
+    try:
+        run = subject.run(one.inputs, one.options)
+        run.backward(torch.ones_like(run.output))
+    except UserCodeError:
+        return True
+    return run.returned_count is not None
 
 
 def named(specs: Mapping[str, Spec], names: Sequence[str]) -> dict[str, Spec]:

@@ -17,7 +17,7 @@ from .._errors import HandgradError, error
 from . import reference
 from .inputs import Draw, Spec, draw, spec_of, with_ranges
 from .operations import Bound, Operation, Setting, get, recognise
-from .own import named, others, own_draw, pruned, tensors_of
+from .own import named, others, own_draw, pruned, tensors_of, without_optional
 from .settings import forms
 from .subjects import Subject, UserCodeError
 from .subjects.arguments import option_of
@@ -38,6 +38,7 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     operation: Operation | None = None
     declared: bool = False  # whether the operation was named, and not recognised
+    differs: list[Step] = field(default_factory=list)  # draws at which the forward is not the declared operation
     refused: list[tuple[str, UserCodeError]] = field(default_factory=list)  # settings that the forward does not take
     notes: list[str] = field(default_factory=list)
 
@@ -92,7 +93,10 @@ def _settled(made: Plan) -> Plan:
     """The plan without the draws that say nothing."""
     _drop_other_ranks(made)
     agreeing = [step for step in made.steps if step.bound is not None]
-    if made.declared and not agreeing:  # it is another operation: two draws show that
+    made.differs = [step for step in made.steps if step.bound is None] if made.declared else []
+    if agreeing and made.declared:
+        made.steps = agreeing
+    elif made.declared:  # it is another operation: two draws show that
         made.steps = sorted(made.steps, key=lambda step: sum(v.numel() for v in step.draw.inputs.values()))[:2]
     if not made.declared and len(agreeing) < len(made.steps):  # a name is believed if all draws agree
         made.steps = [Step(step.draw) for step in made.steps]
@@ -122,7 +126,8 @@ def _step(subject: Subject, wanted: Wanted, operation: Operation, setting: Setti
         except UserCodeError as refused:
             problem = problem or refused
             continue
-        one = pruned(subject, one, output)
+        one = without_optional(subject, pruned(subject, one, output))
+        output = subject.run(one.inputs, one.options).output
         bound = reference.agrees(operation, one, output, _of_operation(one.options))
         if bound is not None:
             return Step(one, bound)
@@ -141,9 +146,10 @@ def _add(subject: Subject, made: Plan, one: Draw, *, first: bool = False) -> Non
             raise
         made.refused.append((one.label, problem))
         return
-    if made.operation is None:
+    bound = None
+    if made.operation is None and not made.steps:
         made.operation, bound = _recognised(one, output, made)
-    else:
+    elif made.operation is not None:
         bound = reference.agrees(made.operation, one, output, _of_operation(one.options))
     made.steps.append(Step(one, bound))
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .case import Vjp, same
@@ -49,6 +50,14 @@ def is_exact(bound: Bound, output: Tensor) -> bool:
     return same(bound.output.reshape(output.shape), output, 1e-11)
 
 
-def product(bound: Bound) -> Vjp:
-    """The operation's vector-Jacobian product at a draw, in the user's names and layout, by autograd."""
-    return bound.vjp(bound.inputs)
+def product(bound: Bound) -> Vjp | None:
+    """The operation's vector-Jacobian product at a draw, in the user's names and layout, by autograd.
+
+    None where autograd itself does not take the user's layout: a γ of shape (1, C).
+    """
+    vjp = bound.vjp(bound.inputs)
+    try:
+        vjp(torch.ones_like(bound.output))
+    except RuntimeError:
+        return None
+    return vjp

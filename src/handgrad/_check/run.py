@@ -26,7 +26,8 @@ def check_subject(subject: Subject, wanted: Wanted) -> Report:
     about = [*_probed(subject, judged), *_cuts(subject, judged)]
     names = [name for name in truth.differentiable(judged[0].draw) if any(name in one.case.user for one in judged)]
     gradients = [verdict_on(subject, name, judged, about, verbose=wanted.verbose) for name in names]
-    gradients = _with_general(gradients, _general(subject, made, judged), [f for name, f in about if name is None])
+    general, later = _general(subject, made, judged)
+    gradients = _with_general(gradients, general, [*later, *(finding for name, finding in about if name is None)])
     wrong = any(gradient.verdict == "wrong" for gradient in gradients)
     return Report(
         verdict="wrong" if wrong else "correct" if gradients else "inconclusive",
@@ -78,12 +79,14 @@ def _cuts(subject: Subject, judged: Sequence[Judged]) -> list[About]:
     return [(name, Finding("autograd-cut", message.format(name))) for name in names]
 
 
-def _general(subject: Subject, made: Plan, judged: Sequence[Judged]) -> list[Finding]:
-    """What is wrong with the whole: the forward is another operation, or the number of gradients is wrong."""
+def _general(subject: Subject, made: Plan, judged: Sequence[Judged]) -> tuple[list[Finding], list[Finding]]:
+    """What is wrong with the whole, before and after the cause.
+
+    The number of gradients; and that the forward is another operation: always, or at some of the settings.
+    """
     found = []
-    differing = [step for step in made.steps if step.bound is None]
-    if made.operation is not None and differing and made.declared:
-        found.append(_forward_differs(subject, made, differing[0].draw))
+    differs = [_forward_differs(subject, made, made.differs[0].draw)] if made.differs else []
+    always = all(one.case.operation is None for one in judged)
     count = judged[0].case.returned_count
     if count is not None:
         needed = len(truth.differentiable(judged[0].draw))
@@ -93,7 +96,7 @@ def _general(subject: Subject, made: Plan, judged: Sequence[Judged]) -> list[Fin
                 f"backward returns {count} values: every argument of forward needs one, None if it has no gradient"
             )
         found.append(Finding("wrong-return-count", message, evidence={"returned": count, "needed": needed}))
-    return found
+    return (differs + found, []) if always else (found, differs)
 
 
 def _forward_differs(subject: Subject, made: Plan, draw: Draw) -> Finding:
@@ -108,7 +111,7 @@ def _forward_differs(subject: Subject, made: Plan, draw: Draw) -> Finding:
 def _with_general(gradients: list[Gradient], general: Sequence[Finding], probed: Sequence[Finding]) -> list[Gradient]:
     """Findings about the whole stand on the first gradient that is wrong without them, or on the first.
 
-    What a probe says comes before the cause only where there is none.
+    What comes after the cause, as probes do, comes before it only where it is not known.
     """
     if not gradients or not (general or probed):
         return gradients

@@ -80,6 +80,7 @@ def _options(subject: Subject, setting: Setting, given: Mapping[str, Any]) -> It
 def _layouts(subject: Subject, tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> Iterator[dict[str, Tensor]]:
     """PyTorch's layout; a matrix the other way round; for an object, the shapes that its own parameters have."""
     own = subject.adapter.parameters()
+    tensors = {name: _of_rank(value, own.get(name, value)) for name, value in tensors.items()}
     rest = {name: value for name, value in own.items() if name not in tensors}
     yield {**tensors, **rest}
     matrices = [name for role, name in names.items() if role == "weight" and tensors[name].ndim == 2]
@@ -87,6 +88,14 @@ def _layouts(subject: Subject, tensors: Mapping[str, Tensor], names: Mapping[str
         yield {**tensors, **rest, **{name: tensors[name].mT.contiguous() for name in matrices}}
     if own:
         yield from _own_shapes(tensors, names, own)
+
+
+def _of_rank(value: Tensor, own: Tensor) -> Tensor:
+    """A vector as (1, n) or (n, 1) where the object keeps it so."""
+    if value.ndim != 1 or own.ndim < 2 or own.numel() != max(own.shape):
+        return value
+    long = max(range(own.ndim), key=lambda axis: own.shape[axis])
+    return value.reshape([-1 if axis == long else 1 for axis in range(own.ndim)])
 
 
 def _own_shapes(

@@ -57,7 +57,7 @@ def steady(generators: Mapping[str, Any] | None = None) -> Iterator[None]:
     """
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()
     dtype = torch.get_default_dtype()
-    torch.random.manual_seed(SEED)
+    torch.default_generator.manual_seed(SEED)  # torch.manual_seed is slow: it formats a stack for CUDA's sake
     np.random.seed(SEED % 2**32)
     random.seed(SEED)
     _rewind(generators or {})

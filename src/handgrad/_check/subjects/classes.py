@@ -148,6 +148,8 @@ def _returned(value: Any, given: Mapping[str, Any], parameters: list[str], funct
     words = [word(name) for name in returned_names(function)]
     if len(items) > 1 and len(set(words)) == len(items) == len(words) and all(name in by_word for name in words):
         return Returned(known | {by_word[name]: item for name, item in zip(words, items, strict=True)})
+    if len(items) == len(asked):
+        return Returned(known | dict(zip(asked, items, strict=True)))
     if items and (len(items) <= len(differentiable) or not parameters):
         returned = by_position(tuple(items), given, differentiable, strict=False)
         return Returned({**returned.values, **known}, returned.wrong_count)

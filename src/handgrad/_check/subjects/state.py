@@ -51,7 +51,10 @@ class Place:
     @property
     def identity(self) -> tuple[tuple[str, ...], Any]:
         """The same for a parameter and for its gradient."""
-        return self.owner, word(self.key) if isinstance(self.key, str) else self.key
+        if isinstance(self.key, str):
+            return self.owner, word(self.key)
+        kind = word(self.container)  # `nabla_w[0]` belongs to `weights[0]`, and `grads[0]` to `params[0]`
+        return self.owner, (self.key, "" if kind in ("params", "param", "parameters") else kind)
 
     @property
     def is_gradient(self) -> bool:
@@ -173,15 +176,19 @@ def gradients(thing: object, names: Mapping[str, list[Place]], before: Snapshot)
         if name not in found and match is not None:
             found[name] = match.value
             held.remove(match)
-    return found | _by_shape([p for p in fresh if p in held], {n: p for n, p in left.items() if n not in found})
+    found |= _by_shape([p for p in fresh if p in held], {n: p for n, p in left.items() if n not in found})
+    # last, what backward has made that did not exist before, under whatever name; a momentum did
+    made = [place for place in _fresh(thing, before) if place.path not in before and not place.is_gradient]
+    return found | _by_shape(made, {n: p for n, p in left.items() if n not in found})
 
 
 def _by_shape(fresh: list[Place], left: Mapping[str, list[Place]]) -> dict[str, Any]:
-    """Gradients that no name gives away: the only one of a parameter's shape that backward made or changed."""
+    """Gradients that no name gives away: the only one of a parameter's shape, where only it has that shape."""
     found = {}
-    for name, aliases in left.items():
-        fitting = [p for p in fresh if tuple(p.value.shape) == tuple(aliases[0].value.shape)]
-        if len(fitting) == 1:
+    shapes = [tuple(aliases[0].value.shape) for aliases in left.values()]
+    for (name, _), shape in zip(left.items(), shapes, strict=True):
+        fitting = [place for place in fresh if tuple(place.value.shape) == shape]
+        if len(fitting) == 1 and shapes.count(shape) == 1:
             found[name] = fitting[0].value
     return found
 
