@@ -94,7 +94,7 @@ def test_the_fixtures_message_is_the_diagnosis(pytester: pytest.Pytester) -> Non
         def test_wrong(gradients):
             gradients((lambda x: x * x, lambda g, x: -2 * x * g), inputs=["x=3x4"])
     """)
-    result = pytester.runpytest("-p", "pytest_handgrad")
+    result = pytester.runpytest()  # the entry point brings the fixture
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["wrong: the gradient of square is wrong", "*cause*wrong-sign"])
 
