@@ -44,6 +44,33 @@ def test_right_gradients_pass_and_the_worst_comes_first(name):
     assert {one.of for one in compared if "Conv2d" in one.layer} >= {"weight", "input"}
 
 
+def test_a_gradient_that_is_all_rounding_is_no_wrong_one():
+    """Single values in each group: the gradient is 0, and autograd's 1e-14."""
+    model = layers.Sequential(
+        layers.Conv2d(1, 8, 3),
+        layers.AdaptiveAvgPool2d(1),
+        layers.GroupNorm(8, 8),
+        layers.Flatten(),
+        layers.Linear(8, 10),
+    )
+    assert verify(model, *batch())[0].error < 1e-11
+
+
+def test_a_gradient_where_zero_is_right_must_be_zero(monkeypatch):
+    real = layers.GroupNorm.forward
+
+    def shifted(self, input):
+        y, backward = real(self, input)
+        return y, lambda grad: backward(grad) + 1e-6
+
+    monkeypatch.setattr(layers.GroupNorm, "forward", shifted)
+    model = layers.Sequential(
+        layers.AdaptiveAvgPool2d(1), layers.GroupNorm(1, 1), layers.Flatten(), layers.Linear(1, 10)
+    )
+    with pytest.raises(WrongGradientError, match=r"layer 1 \(GroupNorm\): the gradient of input is wrong"):
+        verify(model, *batch())
+
+
 class Wrong(layers.Layer, nn.Linear):
     """A Linear whose backward pass has one mistake, chosen by name."""
 
