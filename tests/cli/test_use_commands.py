@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 
 from handgrad._training import data
+from handgrad._training.evaluate import Result
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +49,12 @@ def test_evaluate(digits):
     assert (answer["images"], answer["wrong"]) == (359, round((1 - last["test_accuracy"]) * 359))
     text = run("evaluate", digits).stdout
     assert text == f"accuracy {answer['accuracy']:.2%} ({answer['wrong']} of 359 wrong), loss {answer['loss']:.4f}\n"
+
+
+def test_a_loss_that_is_no_number_is_null_in_json(digits, monkeypatch):
+    result = Result(float("nan"), 0.5, torch.zeros(2))
+    monkeypatch.setattr("handgrad._training.use.evaluated", lambda *_args, **_more: (result, 2))
+    assert json.loads(run("evaluate", digits, "--json").stdout, parse_constant=pytest.fail)["loss"] is None
 
 
 def test_evaluate_other_data(digits, tmp_path):

@@ -13,6 +13,7 @@ from handgrad import layers
 from handgrad._training import loop, session
 from handgrad._training.batches import batches
 from handgrad._training.config import Config
+from handgrad._training.evaluate import Result
 
 
 class AutogradError(Exception):
@@ -163,6 +164,22 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
     ) as error:
         tiny_runs.go(opened)
     assert error.value.exit_code == 1
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_test_loss_that_is_no_number_stops_the_run(tmp_path, monkeypatch, bad):
+    opened = tiny_runs.begin(tiny_runs.config(tmp_path), tmp_path / "run")
+    monkeypatch.setattr(loop, "evaluate", lambda *_: Result(bad, 0.1, torch.zeros(20)))
+    with pytest.raises(loop.DivergedError, match=f"epoch 1: the test loss is {bad}; a lower --lr helps"):
+        tiny_runs.go(opened)
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+def test_onecycle_keeps_the_momentum(tmp_path):
+    optimizer = tiny_runs.prepared(
+        tiny_runs.config(tmp_path, optimizer="sgd", schedule="onecycle", momentum=0.3)
+    ).optimizer
+    assert optimizer.param_groups[0]["momentum"] == 0.3
 
 
 @pytest.mark.slow

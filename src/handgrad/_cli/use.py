@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,8 @@ def evaluate(run: Path, device: str | None, data: Path | None, as_json: bool) ->
     result, count = use.evaluated(_trained(run, device), data)
     wrong = round((1 - result.accuracy) * count)
     if as_json:
-        click.echo(json.dumps({"accuracy": result.accuracy, "loss": result.loss, "images": count, "wrong": wrong}))
+        loss = result.loss if math.isfinite(result.loss) else None  # JSON has no word for NaN
+        click.echo(json.dumps({"accuracy": result.accuracy, "loss": loss, "images": count, "wrong": wrong}))
     else:
         click.echo(f"accuracy {result.accuracy:.2%} ({wrong} of {count} wrong), loss {result.loss:.4f}")
 

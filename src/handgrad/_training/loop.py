@@ -83,7 +83,11 @@ def test(session: Session) -> Result:
 
 
 def _test(session: Session, check: Callable[[], None]) -> Result:
-    return evaluate(session.model, session.facts.scaling, session.data.test, session.dtype, check)
+    result = evaluate(session.model, session.facts.scaling, session.data.test, session.dtype, check)
+    if not math.isfinite(result.loss):  # JSON has no word for it
+        epoch = min(session.progress.epoch + 1, session.config.epochs)
+        raise DivergedError(f"epoch {epoch}: the test loss is {result.loss}; a lower --lr helps")
+    return result
 
 
 def _train_epoch(session: Session, place: Run, reporter: Reporter, check: Callable[[], None]) -> None:

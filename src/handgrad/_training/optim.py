@@ -15,7 +15,12 @@ SCHEDULES: dict[str, Callable[[Optimizer, float, int], LRScheduler]] = {
     "constant": lambda optimizer, _lr, _steps: ConstantLR(optimizer, factor=1.0),
     "cosine": lambda optimizer, _lr, steps: CosineAnnealingLR(optimizer, T_max=steps),
     "step": lambda optimizer, _lr, steps: StepLR(optimizer, step_size=max(1, steps // 3), gamma=0.1),
-    "onecycle": lambda optimizer, lr, steps: OneCycleLR(optimizer, max_lr=lr, total_steps=steps),
+    "onecycle": lambda optimizer, lr, steps: OneCycleLR(
+        optimizer,
+        max_lr=lr,
+        total_steps=steps,
+        cycle_momentum=False,  # which is --momentum's to say
+    ),
 }
 OPTIMIZERS: dict[str, Callable[[Iterable[nn.Parameter], Config], Optimizer]] = {
     "sgd": lambda parameters, c: SGD(parameters, c.lr, momentum=c.momentum, weight_decay=c.weight_decay),
