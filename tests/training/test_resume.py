@@ -143,6 +143,7 @@ def test_the_checkpoint_of_another_network_is_not_used(tmp_path, whole):
     said = []
     resumed = tiny_runs.take_up(told, folder, said.append)
     assert "the checkpoint is of another network" in said[0]
+    newest.with_name(f"{newest.name}.unusable").unlink()  # kept, as it is somebody's
     tiny_runs.go(resumed)
     assert tiny_runs.content(folder) == expected
 
@@ -160,6 +161,50 @@ def test_facts_of_another_run(tmp_path):
         tiny_runs.take_up(told, tmp_path / "run", said.append)
         assert "the checkpoint is of another run" in said[0]
         checkpoint.save(path, tensors, facts)
+
+
+@pytest.mark.parametrize("other", [{"lr": 0.02}, {"seed": 6}, {"epochs": 3}])
+def test_a_checkpoint_copied_from_another_run_is_not_used(tmp_path, other):
+    told = tiny_runs.config(tmp_path)
+    for name, changes in (("run", {}), ("other", other)):
+        tiny_runs.go(tiny_runs.begin(tiny_runs.config(tmp_path, **changes), tmp_path / name), 7)
+    newest = max((tmp_path / "run" / "checkpoints").iterdir())
+    shutil.copy(tmp_path / "other" / "checkpoints" / newest.name, newest)
+    said = []
+    tiny_runs.take_up(told, tmp_path / "run", said.append)
+    assert said == [f"warning: {newest}: the checkpoint is of another run; trying the one before"]
+
+
+def test_a_renamed_checkpoint_is_not_used(tmp_path):
+    told = tiny_runs.config(tmp_path)
+    tiny_runs.go(tiny_runs.begin(told, tmp_path / "run"), 7)
+    folder = tmp_path / "run" / "checkpoints"
+    shutil.copy(folder / "00001-00000000.safetensors", folder / "00001-00000004.safetensors")
+    said = []
+    tiny_runs.take_up(told, tmp_path / "run", said.append)
+    assert "00001-00000004.safetensors: renamed: it was saved after 1 epochs and 0 batches; trying" in said[0]
+
+
+def test_a_checkpoint_of_a_newer_format_is_kept(tmp_path, monkeypatch):
+    told = tiny_runs.config(tmp_path)
+    opened = tiny_runs.begin(told, tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "FORMAT", 2)
+        tiny_runs.go(opened, 3)
+    newest = max((tmp_path / "run" / "checkpoints").iterdir())
+    content = newest.read_bytes()
+    monkeypatch.setattr(checkpoint, "FORMAT", 1)
+    opened[0].progress = type(opened[0].progress)()
+    opened[0].save(opened[1])
+    tiny_runs.take_up(told, tmp_path / "run", print)
+    assert newest.with_name(f"{newest.name}.unusable").read_bytes() == content
+
+
+def test_a_configuration_changed_on_the_way_is_refused(tmp_path):
+    told = tiny_runs.config(tmp_path)
+    tiny_runs.go(tiny_runs.begin(told, tmp_path / "run"), 3)
+    with pytest.raises(HandgradError, match=r"config\.toml: lr is 0\.5, but the run began with 0\.01"):
+        tiny_runs.take_up(tiny_runs.config(tmp_path, lr=0.5), tmp_path / "run")
 
 
 def test_when_no_checkpoint_is_left(tmp_path):

@@ -26,6 +26,10 @@ KEY, FORMAT = "handgrad", 1
 Tensors = dict[str, Tensor]
 
 
+class DamagedError(HandgradError):
+    """A checkpoint that nobody will ever be able to read."""
+
+
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write tensors and JSON-like `facts` to `path`: a temporary file, on disk, then renamed."""
     distinct, ties = _untie(tensors)
@@ -37,17 +41,20 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
 def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
     """Tensors, ties restored, and facts.
 
-    Raises HandgradError, which says what is wrong but not where, for a damaged, truncated or foreign file.
+    Raises HandgradError, which says what is wrong but not where, for a foreign file or one that may not be read, and
+    DamagedError for a damaged or truncated one.
     """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError) as problem:
-        raise HandgradError(f"damaged or truncated: {problem}") from problem
+    except OSError as problem:
+        raise HandgradError(f"cannot be read: {problem.strerror or problem}") from problem
+    except SafetensorError as problem:
+        raise DamagedError(f"damaged or truncated: {problem}") from problem
     header = _header(metadata)
     if header.pop("digest", None) != _digest(tensors, header):
-        raise HandgradError("damaged: its digest is not that of its content")
+        raise DamagedError("damaged: its digest is not that of its content")
     return tensors | {alias: tensors[name] for alias, name in header["ties"].items()}, header["facts"]
 
 

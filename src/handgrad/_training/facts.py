@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import platform
 from dataclasses import dataclass, field
@@ -43,6 +44,13 @@ class Facts:
     versions: dict[str, str] = field(default_factory=versions)
     finished: bool = False
     result: dict[str, Any] = field(default_factory=dict)
+
+    def identity(self, network: str) -> str:
+        """A digest over all that decides a run's bits, `network` its model.toml; its checkpoints carry it."""
+        idle = ("data", "model", "verify", "save_every")  # two are paths, two change nothing
+        deciding = {key: value for key, value in self.config.items() if key not in idle}
+        text = json.dumps([deciding, self.fingerprint, network], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def write(self, path: Path) -> None:
         """As JSON, in one step."""

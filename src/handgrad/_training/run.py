@@ -79,23 +79,48 @@ class Run:
             path.unlink()
 
     def sweep(self, after: Path) -> None:
-        """Take away what a killed process left half-written, and the checkpoints newer than `after`, all unusable."""
-        stale = [*self.folder.glob(".*.tmp"), *self.checkpoints.glob(".*.tmp")]
-        for path in stale + [path for path in self.newest_first() if path > after]:
-            path.unlink()
+        """Take away what a killed process left half-written, and the checkpoints newer than `after`, all unusable.
 
-    def newest(self, take: Callable[[Tensors, dict[str, Any]], T], say: Say) -> tuple[Path, T]:
+        What is not damaged, but foreign or not to be read by us, is somebody's: it is renamed to *.unusable.
+        """
+        for path in [*self.folder.glob(".*.tmp"), *self.checkpoints.glob(".*.tmp")]:
+            path.unlink()
+        for path in self.newest_first():
+            if path > after:
+                path.unlink() if _damaged(path) else path.replace(f"{path}.unusable")
+
+    def newest(self, identity: str, take: Callable[[Tensors, dict[str, Any]], T], say: Say) -> tuple[Path, T]:
         """The newest checkpoint that can be used, and what `take` made of its tensors and facts.
 
-        Those that are damaged or foreign, or of which `take` raises HandgradError, are told of and passed over. Raises
-        HandgradError when none is left.
+        Those that are damaged, carry another `identity` (`Facts.identity`) or another place in the run than their
+        name, or of which `take` raises HandgradError, are told of and passed over. Raises HandgradError when none is
+        left.
         """
         for path in self.newest_first():
             try:
-                return path, take(*checkpoint.load(path))
+                tensors, facts = checkpoint.load(path)
+                taken = take(tensors, facts)
+                self._check(path, facts, identity)
+                return path, taken
             except HandgradError as problem:
                 say(f"warning: {path}: {problem}; trying the one before")
         raise HandgradError(f"{self.folder}: no usable checkpoint in it")
+
+    def _check(self, path: Path, facts: dict[str, Any], identity: str) -> None:
+        """Raises HandgradError where a checkpoint is not what it is taken for: a copy, or renamed."""
+        if facts.get("run") != identity:
+            raise HandgradError("the checkpoint is of another run")
+        epoch, position = facts["progress"]["epoch"], facts["progress"]["position"]
+        if path != self.checkpoint(epoch, position):
+            raise HandgradError(f"renamed: it was saved after {epoch} epochs and {position} batches")
+
+
+def _damaged(path: Path) -> bool:
+    try:
+        checkpoint.load(path)
+    except HandgradError as problem:
+        return isinstance(problem, checkpoint.DamagedError)
+    return False
 
 
 def check_free(folder: Path) -> None:

@@ -50,6 +50,7 @@ class Session:
     def save(self, folder: Run) -> None:
         """A checkpoint of this moment; older ones than needed go."""
         tensors, facts = state.gather(self.model, self.optimizer, self.scheduler, self.progress)
+        facts["run"] = self.facts.identity(self.description.toml())
         checkpoint.save(folder.checkpoint(self.progress.epoch, self.progress.position), tensors, facts)
         folder.tidy()
 
@@ -108,9 +109,13 @@ def begin(session: Session, folder: Path | None) -> Run:
 def take_up(session: Session, place: Run, say: Say) -> None:
     """Put `session`, freshly prepared, where the newest usable checkpoint of `place` was; metrics.jsonl follows.
 
-    Raises HandgradError where the data is no longer what the run began with, or where no checkpoint can be used.
+    Raises HandgradError where the data or config.toml is no longer what the run began with, or where no checkpoint can
+    be used.
     """
     before = Facts.read(place.facts)
+    for name in before.config.keys() - {"data", "model"}:  # paths: the data is compared below, the network on loading
+        if (then := before.config[name]) != (now := session.facts.config[name]):
+            raise HandgradError(f"{place.config}: {name} is {now!r}, but the run began with {then!r}")
     if before.fingerprint != session.facts.fingerprint:
         raise HandgradError(
             f"{session.facts.data}: not the data that {place.folder} began with; its pixels or labels differ"
@@ -122,7 +127,7 @@ def take_up(session: Session, place: Run, say: Say) -> None:
     def take(tensors: Tensors, facts: dict[str, Any]) -> state.Progress:
         return state.restore(tensors, facts, session.model, session.optimizer, session.scheduler)
 
-    path, session.progress = place.newest(take, say)
+    path, session.progress = place.newest(before.identity(session.description.toml()), take, say)
     place.sweep(after=path)
     session.facts = before
     metrics.restore(place.metrics, session.progress.history)

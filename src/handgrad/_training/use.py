@@ -50,7 +50,8 @@ def load(folder: Path, device: str | None, say: Say) -> Trained:
     where = usable(device or str(facts.config["device"]))
     model, description = models.read(str(place.model)).build(facts.shape, len(facts.classes))
     model = model.to(where, DTYPES[str(facts.config["dtype"])])
-    place.newest(lambda tensors, _facts: state.load_model(tensors, model), say)
+    identity = facts.identity(description.toml())
+    place.newest(identity, lambda tensors, _facts: state.load_model(tensors, model), say)
     return Trained(model.eval(), description, facts, where)
 
 
