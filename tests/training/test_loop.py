@@ -9,7 +9,7 @@ import tiny_runs
 import torch
 from torch import nn
 
-from handgrad import layers
+from handgrad import HandgradError, layers
 from handgrad._training import loop, session
 from handgrad._training.batches import batches
 from handgrad._training.config import Config
@@ -173,6 +173,11 @@ def test_a_test_loss_that_is_no_number_stops_the_run(tmp_path, monkeypatch, bad)
     with pytest.raises(loop.DivergedError, match=f"epoch 1: the test loss is {bad}; a lower --lr helps"):
         tiny_runs.go(opened)
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+def test_a_shift_out_of_the_image_is_refused(tmp_path):
+    with pytest.raises(HandgradError, match=r"--augment-shift 8: the images have \(8, 8\) pixels"):
+        tiny_runs.prepared(tiny_runs.config(tmp_path, augment_shift=8))
 
 
 def test_onecycle_keeps_the_momentum(tmp_path):

@@ -78,6 +78,14 @@ def test_the_confusion_matrix_counts():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "3"]
 
 
+def test_a_confusion_matrix_of_many_classes_stays_small():
+    figure = pictures.confusion(torch.arange(300), torch.arange(300), classes=range(300))
+    (axes,) = figure.axes
+    assert max(figure.get_size_inches()) < 15
+    assert not axes.texts
+    assert [label.get_text() for label in axes.get_xticklabels()] == [str(label) for label in range(0, 300, 10)]
+
+
 def test_filters_stand_above_their_gradients(ended):
     """The gradient is autograd's, of the mean loss over the first training images in evaluation mode."""
     from torch.nn import functional as F

@@ -71,6 +71,8 @@ def test_images_of_another_kind(run, tmp_path):
 def test_a_device_that_is_not_there(run):
     with pytest.raises(HandgradError, match="--device cuda:99: not to be had on this machine: "):
         use.load(run[1].folder, "cuda:99", print)
+    with pytest.raises(HandgradError, match="--device meta: not to be had on this machine: "):
+        use.load(run[1].folder, "meta", print)
     with pytest.raises(HandgradError, match="--device toaster: not to be had on this machine: "):
         use.load(run[1].folder, "toaster", print)
 
@@ -106,6 +108,12 @@ def test_onnx_without_onnx_names_the_extra(run, tmp_path, monkeypatch):
     with pytest.raises(HandgradError, match=r"ONNX needs the extra: pip install 'handgrad\[onnx\]'"):
         export.onnx(use.load(run[1].folder, None, print), tmp_path / "net.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written(run, tmp_path):
+    (tmp_path / "folder.pt").mkdir()
+    with pytest.raises(HandgradError, match=r"folder\.pt: is a folder"):
+        export.pytorch(use.load(run[1].folder, None, print), tmp_path / "folder.pt")
 
 
 def test_a_state_dict_fits_the_text_that_goes_with_it(run, tmp_path):

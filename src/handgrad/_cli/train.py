@@ -70,13 +70,15 @@ def _option(name: str, kind: Any, text: str, **more: Any) -> Callable[[Any], Any
 )
 @_option("--model", str, "The network; a file lists [[layers]].", metavar="cnn|lenet|FILE.toml")
 @_option("--epochs", click.IntRange(min=1), "How often every image is seen.")
-@_option("--batch-size", click.IntRange(min=1), "Images in a step.")
+@_option("--batch-size", click.IntRange(1, 2**31 - 1), "Images in a step.")
 @_option("--optimizer", click.Choice(list(OPTIMIZERS)), "Of torch.optim.")
 @_option("--lr", Finite(min=0, min_open=True), "Learning rate, at its highest.")
 @_option("--momentum", Finite(min=0, max=1, max_open=True), "Of sgd; of adam and adamw the beta1.")
 @_option("--weight-decay", Finite(min=0), "Of any of them.")
 @_option("--schedule", click.Choice(list(SCHEDULES)), "The learning rate over the run; step: a tenth after each third.")
-@_option("--augment-shift", click.IntRange(min=0), "Move training images by up to so many pixels.", metavar="PIXELS")
+@_option(
+    "--augment-shift", click.IntRange(0, 2**31 - 1), "Move training images by up to so many pixels.", metavar="PIXELS"
+)
 @_option("--dtype", click.Choice(list(DTYPES)), "What the network computes in.")
 @_option("--device", str, "cpu, cuda, cuda:1, ...")
 @_option("--seed", click.IntRange(0, 2**63 - 1), "Of weights, order, dropout, shifts, and the split of the digits.")

@@ -58,7 +58,7 @@ def usable(name: str) -> torch.device:
     """The device of that name, tried out. Raises HandgradError where it is not there."""
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).tolist()  # meta would hold no numbers
     except (RuntimeError, AssertionError) as problem:
         raise HandgradError(
             f"--device {name}: not to be had on this machine: {str(problem).splitlines()[0]}"

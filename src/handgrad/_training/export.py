@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,6 +76,10 @@ def preparation(trained: Trained) -> str:
 def _check_folder(path: Path) -> None:
     if not path.parent.is_dir():
         raise HandgradError(f"{path.parent}: no such folder")
+    if path.is_dir():
+        raise HandgradError(f"{path}: is a folder")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise HandgradError(f"{path}: may not be written")
 
 
 def _plain(trained: Trained) -> tuple[nn.Module, torch.Tensor]:

@@ -19,6 +19,7 @@ from .run import Run
 from .session import Session
 
 FILTERS = 16  # as many are shown
+NUMBERS = 30  # classes up to which the confusion matrix has room for its numbers
 IMAGES = 256  # the filters' gradients are of this many training images
 
 
@@ -62,16 +63,19 @@ def confusion(labels: Tensor, predicted: Tensor, classes: Sequence[int]) -> Figu
     count = len(classes)
     matrix = torch.bincount(labels * count + predicted, minlength=count * count).view(count, count)
     wrong = matrix * (1 - torch.eye(count, dtype=matrix.dtype))
-    side = max(4.5, 0.42 * count)
+    legible = count <= NUMBERS
+    side = max(4.5, 0.42 * min(count, NUMBERS))
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
     axes.imshow((matrix / matrix.sum(1, keepdim=True).clamp_min(1)).numpy(), cmap="Greens", vmin=0, vmax=1.4)
     axes.imshow(np.ma.masked_equal(wrong.numpy(), 0), cmap="Reds", vmin=0, vmax=2 * max(1, int(wrong.max())))
-    for row, column in matrix.nonzero().tolist():
+    for row, column in matrix.nonzero().tolist() if legible else []:
         axes.text(column, row, str(int(matrix[row, column])), ha="center", va="center", fontsize=8)
-    axes.set(xlabel="predicted", ylabel="true", xticks=range(count), yticks=range(count))
-    axes.set_xticklabels([str(label) for label in classes], rotation=90 if count > 20 else 0)
-    axes.set_yticklabels([str(label) for label in classes])
+    ticks = range(0, count, -(-count // NUMBERS))
+    names = [str(classes[tick]) for tick in ticks]
+    axes.set(xlabel="predicted", ylabel="true", xticks=ticks, yticks=ticks)
+    axes.set_xticklabels(names, rotation=90 if count > 20 else 0)
+    axes.set_yticklabels(names)
     axes.set_title(f"{int(wrong.sum())} of {int(matrix.sum())} wrong")
     return figure
 

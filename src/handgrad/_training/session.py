@@ -60,6 +60,8 @@ def prepare(config: Config, description: models.Model) -> Session:
     device = config.torch_device()
     _same_bits(device)
     loaded = data.load(config.data, config.seed)
+    if config.augment_shift >= min(loaded.shape[1:]):
+        raise HandgradError(f"--augment-shift {config.augment_shift}: the images have {loaded.shape[1:]} pixels")
     torch.manual_seed(config.seed)
     model, description = description.build(loaded.shape, len(loaded.classes))
     model = model.to(device, DTYPES[config.dtype])
