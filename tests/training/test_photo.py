@@ -46,6 +46,18 @@ def test_an_enlarged_one_shrinks_to_exactly_the_same(tmp_path, factor):
     assert notes == [f"resized from {8 * factor}x{8 * factor} to 8x8"]
 
 
+def test_a_very_long_picture_is_shortened_before_it_is_padded(tmp_path, monkeypatch):
+    sizes, real = [], photo.F.pad
+    monkeypatch.setattr(
+        photo.F, "pad", lambda x, *args, **more: sizes.append((y := real(x, *args, **more)).numel()) or y
+    )
+    line = np.zeros((1, 60_000), np.uint8)
+    line[0, ::2] = 255
+    image, _ = photo.read(save(tmp_path, line), facts())
+    assert image.shape == (1, 1, 8, 8)
+    assert max(sizes) <= photo.LONG**2
+
+
 def test_dark_on_light_is_inverted_where_the_training_images_are_light_on_dark(tmp_path):
     path = save(tmp_path, 255 - GREY)
     image, notes = photo.read(path, facts())

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import idx_files
 import numpy as np
@@ -66,6 +67,25 @@ def test_images_of_another_kind(run, tmp_path):
         use.evaluated(trained, tmp_path / "many")
     other = idx_files.write(tmp_path / "other", idx_files.arrays(test=7))
     assert use.evaluated(trained, other)[1] == 7
+
+
+def test_the_runs_own_data_has_changed(run):
+    trained = use.load(run[1].folder, None, print)
+    said = []
+    use.evaluated(trained, None, said.append)
+    assert not said
+    use.evaluated(replace(trained, facts=replace(trained.facts, fingerprint="other")), None, said.append)
+    assert "not the data that the run began with" in said[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_onnx_is_in_float32_whatever_the_run_was(tmp_path, dtype):
+    onnx = pytest.importorskip("onnx")
+    tiny_runs.go(tiny_runs.begin(tiny_runs.config(tmp_path, dtype=dtype), tmp_path / "run"), 3)
+    export.onnx(use.load(tmp_path / "run", None, print), tmp_path / "net.onnx")
+    graph = onnx.load(tmp_path / "net.onnx").graph
+    assert {one.type.tensor_type.elem_type for one in (*graph.input, *graph.output)} == {onnx.TensorProto.FLOAT}
 
 
 def test_a_device_that_is_not_there(run):
@@ -144,8 +164,6 @@ def test_a_program_needs_no_handgrad(run, tmp_path):
     [(0.0, 255.0, "(pixel / 255 - [0.5]) / [0.25]"), (-1.0, 3.0, "(pixel - -1) / 4 - [0.5]) / [0.25]")],
 )
 def test_the_formula_for_pixels(run, low, high, formula):
-    from dataclasses import replace
-
     trained = use.load(run[1].folder, None, print)
     scaling = replace(trained.facts.scaling, low=low, high=high, mean=(0.5,), std=(0.25,))
     assert export.preparation(replace(trained, facts=replace(trained.facts, scaling=scaling))).endswith(formula)

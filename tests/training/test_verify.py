@@ -71,6 +71,13 @@ def test_a_gradient_where_zero_is_right_must_be_zero(monkeypatch):
         verify(model, *batch())
 
 
+def test_a_layer_that_breaks_is_named():
+    layer = layers.Dropout(0.5)
+    layer.p = float("nan")
+    with pytest.raises(HandgradError, match=r"layer 0 \(Dropout\) cannot be verified: "):
+        verify(layers.Sequential(layer), *batch())
+
+
 class Wrong(layers.Layer, nn.Linear):
     """A Linear whose backward pass has one mistake, chosen by name."""
 

@@ -43,7 +43,7 @@ def evaluate(run: Path, device: str | None, data: Path | None, as_json: bool) ->
     """Loss and accuracy of a trained network on test images."""
     from handgrad._training import use
 
-    result, count = use.evaluated(_trained(run, device), data)
+    result, count = use.evaluated(_trained(run, device), data, lambda text: click.echo(text, err=True))
     wrong = round((1 - result.accuracy) * count)
     if as_json:
         loss = result.loss if math.isfinite(result.loss) else None  # JSON has no word for NaN
@@ -105,7 +105,7 @@ def export(run: Path, device: str | None, onnx_file: Path | None, torch_file: Pa
     trained = _trained(run, device)
     if onnx_file is not None:
         exporting.onnx(trained, onnx_file)
-        click.echo(f"{onnx_file}: ONNX, images (N, {', '.join(map(str, trained.facts.shape))}) to logits")
+        click.echo(f"{onnx_file}: ONNX, images (N, {', '.join(map(str, trained.facts.shape))}) to logits, in float32")
     if torch_file is not None:
         exporting.pytorch(trained, torch_file)
         click.echo(_how_to_load(trained, torch_file))

@@ -21,12 +21,13 @@ BATCH = {0: torch.export.Dim.DYNAMIC}
 
 
 def onnx(trained: Trained, path: Path) -> None:
-    """One ONNX file; input `images` (N, C, H, W) with any N, output `logits` (N, classes).
+    """One ONNX file; input `images` (N, C, H, W) with any N, output `logits` (N, classes), all in float32.
 
     Raises HandgradError, naming the extra to install, where onnx is not there; and where the folder is not.
     """
     _check_folder(path)
     module, example = _plain(trained)
+    module, example = module.float(), example.float()  # what every runtime computes in
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401

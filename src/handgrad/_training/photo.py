@@ -15,6 +15,7 @@ from handgrad._errors import HandgradError
 from .facts import Facts
 from .images import border_of, ink
 
+PADDED, LONG = 16, 2048  # times as many pixels; pixels along the longer side
 SMALL = 0.8  # of the training images' fill; what fills less is cut out
 
 
@@ -100,7 +101,13 @@ def _without_margins(x: Tensor, background: Tensor, fill: float) -> tuple[Tensor
 
 
 def _fitted(x: Tensor, height: int, width: int, background: float) -> Tensor:
-    """Padded to the shape's proportions and scaled to it: averaged when it shrinks, interpolated when it grows."""
+    """Padded to the shape's proportions and scaled to it: averaged when it shrinks, interpolated when it grows.
+
+    A picture so long that it would be padded to more than `PADDED` of its pixels is shortened to `LONG` first.
+    """
+    if max(x.shape[2:]) ** 2 > PADDED * max(x.shape[2] * x.shape[3], LONG**2 // PADDED):
+        high, wide = (max(1, size * LONG // max(x.shape[2:])) for size in x.shape[2:])
+        x = F.adaptive_avg_pool2d(x, (high, wide))
     needed_width = max(x.shape[3], round(x.shape[2] * width / height))
     needed_height = max(x.shape[2], round(x.shape[3] * height / width))
     left, top = (needed_width - x.shape[3]) // 2, (needed_height - x.shape[2]) // 2

@@ -55,7 +55,7 @@ def load(folder: Path, device: str | None, say: Say) -> Trained:
     return Trained(model.eval(), description, facts, where)
 
 
-def evaluated(trained: Trained, source: Path | None) -> tuple[Result, int]:
+def evaluated(trained: Trained, source: Path | None, say: Say = lambda _: None) -> tuple[Result, int]:
     """On the test images at `source` (None: those of the run), and how many there are.
 
     Raises HandgradError where they are not of the network's size or classes.
@@ -63,6 +63,8 @@ def evaluated(trained: Trained, source: Path | None) -> tuple[Result, int]:
     facts = trained.facts
     named = facts.config["data"]
     loaded = data.load(source or (Path(named) if named else None), facts.seed)
+    if source is None and loaded.fingerprint() != facts.fingerprint:
+        say(f"warning: {loaded.name}: not the data that the run began with; its pixels or labels differ")
     if loaded.shape != facts.shape:
         raise HandgradError(f"{loaded.name}: images of {loaded.shape}, but the network takes {facts.shape}")
     if loaded.classes != facts.classes:

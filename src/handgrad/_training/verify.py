@@ -48,7 +48,11 @@ def verify(model: layers.Sequential, images: Tensor, labels: Tensor) -> list[Com
     with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
         for index, layer in enumerate(model):
             assert isinstance(layer, layers.Layer)
-            found, x = _layer(layer, x)
+            try:
+                found, x = _layer(layer, x)
+            except (ValueError, TypeError, RuntimeError, ArithmeticError) as problem:  # of an argument nobody checked
+                text = str(problem).splitlines()[0]
+                raise HandgradError(f"layer {index} ({type(layer).__name__}) cannot be verified: {text}") from problem
             compared += [Comparison(f"layer {index} ({type(layer).__name__})", of, error) for of, error in found]
         compared.append(Comparison("loss", "input", _loss(x, labels)))
     worst = max(compared, key=lambda comparison: comparison.error)
