@@ -227,3 +227,11 @@ def test_what_is_no_model():
         models.read("resnet")
     with pytest.raises(HandgradError, match=r"gone\.toml: cannot be read: No such file or directory"):
         models.read("gone.toml")
+
+
+@pytest.mark.parametrize("line", ['type = "Dropout"\np = nan', 'type = "BatchNorm2d"\nmomentum = "a"'])
+def test_what_breaks_in_training_alone_is_told_before_it(tmp_path, line):
+    path = tmp_path / "net.toml"
+    path.write_text(f"[[layers]]\n{line}\n")
+    with pytest.raises(HandgradError, match=r"net\.toml: layer 0 \((Dropout|BatchNorm2d)\), input \(2, 1, 8, 8\): "):
+        models.read(str(path)).build((1, 8, 8), 4)

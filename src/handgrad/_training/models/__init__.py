@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import inspect
 from collections.abc import Callable
@@ -90,10 +91,18 @@ class Model:
             arguments = {name: given[name] for name in needed if name in given}  # in the order of the signature
             layer = cls(**arguments)
             y, _ = layer.eval()(x)  # eval: the probe must not enter running statistics
+            _probe_training(layer, x)
         except REFUSALS as problem:
             place = f"{self.source}: layer {index} ({entry['type']}), input {tuple(x.shape)}"
             raise HandgradError(f"{place}: {problem}") from problem
         return layer, {"type": entry["type"], **arguments}, y
+
+
+def _probe_training(layer: Layer, x: Tensor) -> None:
+    """A copy of the layer forward and back as in training, on no generator that matters: it raises what that would."""
+    with torch.random.fork_rng(devices=[]):
+        y, backward = copy.deepcopy(layer).train()(x)
+        backward(torch.zeros_like(y))
 
 
 def read(name: str) -> Model:
