@@ -147,3 +147,8 @@ def test_the_help_says_every_option_and_its_default():
     for name in Config.__dataclass_fields__:
         assert f"--{name.replace('_', '-')}" in text
     assert f"[default: {Config.epochs}; x>=1]" in text
+
+
+@pytest.mark.parametrize("option", ["--batch-size", "--augment-shift"])
+def test_a_number_too_large_for_a_tensor(option):
+    assert "is not in the range" in run("train", option, "9" * 23, exit_code=2).stderr
