@@ -3,9 +3,9 @@
 A page is read from top to bottom, its Python in one namespace, in an empty folder. The fences:
 
     ```python     runs, and prints the `output` block right after it, or nothing where there is none
-    ```console    each `$ command` runs and prints the lines below it
+    ```console    each `$ command` runs and prints the lines below it; `\\` at its end goes on in the next line
     ```sh         for the reader to run: its make targets, subcommands and options must exist
-    ```toml title="NAME"    is written to that file
+    ```toml title="NAME", ```python title="NAME"    is written to that file
     ```text       a formula, not run
 
 In what is printed `...` stands for anything.
@@ -33,12 +33,17 @@ import torch
 
 import handgrad as hg
 from handgrad import layers, losses, testing
+from handgrad._check.causes import CAUSES
+from handgrad._check.inputs import KINDS
+from handgrad._check.operations import names as operations
 from handgrad._cli import main
+from handgrad._cli.check import _CODES as CHECK_STATUS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$(?:\n+```output\n(.*?)^```$)?", re.DOTALL | re.MULTILINE)
-COMMAND = re.compile(r"^\$ (.*\n)((?:(?!\$ ).*\n)*)", re.MULTILINE)
+COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*\n)((?:(?!\$ ).*\n)*)", re.MULTILINE)
+VERDICT = re.compile(rf"^({'|'.join(CHECK_STATUS)}): ", re.MULTILINE)
 
 
 class Block(NamedTuple):
@@ -82,6 +87,8 @@ def test_every_block_does_what_the_page_says(page: Path, tmp_path: Path, monkeyp
 
 
 def run_python(block: Block, namespace: dict[str, Any]) -> None:
+    if block.info:
+        return write_file(block)
     code = compile("\n" * block.line + block.text, str(block.page), "exec")  # a traceback names the page's own line
     try:
         with redirect_stdout(StringIO()) as printed:
@@ -99,7 +106,13 @@ def run_console(block: Block, _namespace: dict[str, Any]) -> None:
         streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         done = subprocess.run(command, shell=True, env=environment, timeout=100, check=False, **streams)
         expect(block, command, done.stdout, wanted)
-        assert done.returncode == 0, f"{named(block.page)}, line {block.line}: {command}"
+        assert done.returncode == status_of(command, done.stdout), f"{named(block.page)}, line {block.line}: {command}"
+
+
+def status_of(command: str, printed: str) -> int:
+    """How a command must exit: 0, and `handgrad check` as its verdict says."""
+    verdict = VERDICT.search(printed) if command.startswith("handgrad check") else None
+    return CHECK_STATUS[verdict[1]] if verdict else 0
 
 
 def expect(block: Block, source: str, got: str, wanted: str) -> None:
@@ -127,6 +140,10 @@ def check_sh(block: Block, _namespace: dict[str, Any]) -> None:
 
 def write_toml(block: Block, _namespace: dict[str, Any]) -> None:
     tomllib.loads(block.text)
+    write_file(block)
+
+
+def write_file(block: Block) -> None:
     title = re.fullmatch(r' title="([\w.]+)"', block.info)
     assert title, f"{named(block.page)}, line {block.line}: a file needs a name"
     Path(title[1]).write_text(block.text)
@@ -148,6 +165,24 @@ def test_every_name_on_a_page_exists(page: Path) -> None:
         for part in dotted.split(".")[1:]:
             assert hasattr(thing, part), f"{named(page)}: hg{dotted}"
             thing = getattr(thing, part)
+
+
+CHECKING = (ROOT / "docs" / "check.md").read_text()
+
+
+def test_the_table_of_causes_is_the_vocabulary() -> None:
+    table = CHECKING.partition("\n## The causes\n")[2]
+    assert dict(re.findall(r"^\| `([\w-]+)` \| (.*) \|$", table, re.MULTILINE)) == CAUSES
+
+
+def test_the_table_of_verdicts_has_their_exit_statuses() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\d) \|", CHECKING, re.MULTILINE)
+    assert {verdict: int(status) for verdict, status in rows} == CHECK_STATUS
+
+
+def test_every_operation_and_kind_of_input_is_named() -> None:
+    plain = [name for name in operations() if "+" not in name]
+    assert [name for name in (*plain, *KINDS) if f"`{name}`" not in CHECKING] == []
 
 
 DOCUMENTED = [hg, layers, losses, testing]
