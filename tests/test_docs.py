@@ -88,7 +88,8 @@ def test_every_block_does_what_the_page_says(page: Path, tmp_path: Path, monkeyp
 
 def run_python(block: Block, namespace: dict[str, Any]) -> None:
     if block.info:
-        return write_file(block)
+        write_file(block)
+        return
     code = compile("\n" * block.line + block.text, str(block.page), "exec")  # a traceback names the page's own line
     try:
         with redirect_stdout(StringIO()) as printed:
