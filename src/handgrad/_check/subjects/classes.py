@@ -14,6 +14,7 @@ from . import arguments as args
 from . import state
 from .calling import Library, call, from_library, is_floating
 from .functions import cached, split
+from .places import Place, places
 from .returned import Returned, by_position, is_target, word
 from .source import returned_names
 from .start import Start
@@ -43,7 +44,7 @@ class ClassInstance:
         """Take an array for no parameter after all."""
         self.ignored.add(name)
 
-    def _places(self, thing: Any) -> dict[str, list[state.Place]]:
+    def _places(self, thing: Any) -> dict[str, list[Place]]:
         return {name: places for name, places in state.parameters(thing).items() if name not in self.ignored}
 
     def start(self, inputs: Mapping[str, Any], options: Mapping[str, Any], *, library: Library, track: bool) -> Start:
@@ -64,7 +65,7 @@ class ClassInstance:
     def _pass(
         self,
         thing: Any,
-        places: Mapping[str, list[state.Place]],
+        places: Mapping[str, list[Place]],
         inputs: Mapping[str, Any],
         options: Mapping[str, Any],
         leaves: Mapping[str, Tensor | None],
@@ -134,7 +135,7 @@ def _rate(thing: Any, function: Callable[..., Any], bound: list[Any]) -> float |
 
 
 def _kept(thing: Any) -> dict[str, Any]:
-    return {place.name: place.value for place in state.places(thing)}
+    return {place.name: place.value for place in places(thing)}
 
 
 def _returned(value: Any, given: Mapping[str, Any], parameters: list[str], function: Callable[..., Any]) -> Returned:
