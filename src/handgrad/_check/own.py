@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -79,27 +79,35 @@ def _parameters(subject: Subject) -> dict[str, Tensor]:
     }
 
 
-def others(subject: Subject, own: Draw, known: Mapping[str, Spec], count: int = 2) -> list[dict[str, Spec]]:
-    """Other sizes that the forward takes; the same ones, with other values, if it takes none."""
+def others(
+    subject: Subject,
+    own: Draw,
+    known: Mapping[str, Spec],
+    count: int = 2,
+    fits: Callable[[Draw], bool] = lambda _: True,
+) -> list[dict[str, Spec]]:
+    """Other sizes that the forward takes, and that fit; the same ones, with other values, if there are none."""
     parameters = subject.adapter.parameters()
     specs = {n: Spec(tuple(v.shape)) if n in parameters else known.get(n) or spec_of(v) for n, v in own.inputs.items()}
 
-    def runs(inputs: Mapping[str, Tensor]) -> bool:
-        """Forward and backward: sizes that only one of them takes show a slip less often than a limit of the code."""
-        try:
-            run = subject.run(inputs, own.options)
-            run.backward(torch.ones_like(run.output))
-        except UserCodeError:
-            return False
-        return run.output.numel() > 0
-
-    if not runs(own.inputs):
+    if not runs(subject, own):
         return []
 
     def accepts(sizes: dict[str, Spec]) -> bool:
-        return runs(draw(sizes, 2))
+        one = replace(own, inputs=draw(sizes, 2))
+        return runs(subject, one) and fits(one)
 
     return other_sizes(specs, accepts, count, small=_takes_time(subject, own)) or [specs]
+
+
+def runs(subject: Subject, one: Draw) -> bool:
+    """Forward and backward: sizes that only one of them takes show a slip less often than a limit of the code."""
+    try:
+        run = subject.run(one.inputs, one.options)
+        run.backward(torch.ones_like(run.output))
+    except UserCodeError:
+        return False
+    return run.output.numel() > 0
 
 
 def _takes_time(subject: Subject, own: Draw) -> bool:

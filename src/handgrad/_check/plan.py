@@ -7,7 +7,7 @@ sizes, and others made from them. Without it the operation is recognised by its 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from .._errors import HandgradError, error
 from . import reference
 from .inputs import Draw, Spec, draw, spec_of, with_ranges
 from .operations import Bound, Operation, Setting, get, recognise
-from .own import named, others, own_draw, pruned, tensors_of, without_optional
+from .own import named, others, own_draw, pruned, runs, tensors_of, without_optional
 from .settings import forms
 from .subjects import Subject, UserCodeError
 from .subjects.arguments import option_of
@@ -85,8 +85,30 @@ def _own_sizes(
     """The person's own sizes, and others made from them."""
     own = own_draw(subject, specs, values, options)
     _add(subject, made, own, first=not made.steps)
-    for index, other in enumerate(others(subject, own, specs)):
+    fits = _same_operation(subject, made, own) if not made.declared and made.operation else _anything
+    for index, other in enumerate(others(subject, own, specs, fits=fits)):
         _add(subject, made, Draw(draw(other, 3 + index), options, f"other sizes {index + 1}", own=False))
+
+
+def _anything(_draw: Draw) -> bool:
+    return True
+
+
+def _same_operation(subject: Subject, made: Plan, own: Draw) -> Callable[[Draw], bool]:
+    """Whether the forward is still the operation that it was taken for.
+
+    A layer for 2 channels that is given 3 leaves one out: that says nothing about its gradient. But a size of 1 may
+    hide what the forward does with it, a mean over the batch, so then every size is tried.
+    """
+    if any(1 in value.shape for value in own.inputs.values()):
+        return _anything
+
+    def same(one: Draw) -> bool:
+        assert made.operation is not None
+        output = subject.run(one.inputs, one.options).output
+        return reference.agrees(made.operation, one, output, _of_operation(one.options)) is not None
+
+    return same
 
 
 def _settled(made: Plan) -> Plan:
@@ -117,8 +139,9 @@ def _settings(subject: Subject, wanted: Wanted, operation: Operation, made: Plan
 
 
 def _step(subject: Subject, wanted: Wanted, operation: Operation, setting: Setting, made: Plan) -> Step | None:
-    """The first form of a setting that the forward takes and that agrees; else the first that it takes."""
+    """The first form of a setting that forward and backward take and that agrees; else the first that forward takes."""
     taken: Step | None = None
+    agreed: Step | None = None  # forward agrees, backward raises: a stride as two numbers where it means one
     problem: UserCodeError | None = None
     for one in forms(subject, operation, setting, wanted.options):
         try:
@@ -129,9 +152,11 @@ def _step(subject: Subject, wanted: Wanted, operation: Operation, setting: Setti
         one = without_optional(subject, pruned(subject, one, output))
         output = subject.run(one.inputs, one.options).output
         bound = reference.agrees(operation, one, output, _of_operation(one.options))
-        if bound is not None:
+        if bound is not None and runs(subject, one):
             return Step(one, bound)
+        agreed = agreed or (Step(one, bound) if bound is not None else None)
         taken = taken or Step(one)
+    taken = agreed or taken
     if taken is None and problem is not None:
         made.refused.append((setting.name, problem))
     return taken

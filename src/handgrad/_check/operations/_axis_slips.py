@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from ..slips import Path, Slip
 from ._law import Axis
+from ._reading import read
 
 Axes = tuple[Axis, ...]
 Change = Callable[[Axes], Axes]
@@ -138,7 +139,7 @@ def _crops(axes: Axes, code: str) -> Iterator[tuple[Slip, Axes, Callable[[Tensor
     yield whole, padded, _as_it_is
     yield whole, tuple(replace(axis, low=0, size=replace(axis, low=0).natural()) for axis in axes), _as_it_is
     first, last = _each(low=0)(axes), tuple(replace(axis, low=2 * axis.low) for axis in axes)
-    if code and not _pads(code):  # the same values: nothing is cropped, the offset is forgotten
+    if code and not read(code).crops:  # the same values: nothing is cropped, the offset is forgotten
         yield (
             Slip("padding-ignored", "offset", "positions are taken without the padding's offset", _PAD_FIX),
             first,
@@ -147,11 +148,6 @@ def _crops(axes: Axes, code: str) -> Iterator[tuple[Slip, Axes, Callable[[Tensor
     for corner, part in (("first", first), ("last", last)):
         message = f"the {corner} corner of the padded gradient was kept, not its middle: padding {pads}"
         yield Slip("wrong-crop", corner, message, fix), part, _as_it_is
-
-
-def _pads(code: str) -> bool:
-    """Whether the code has a padded image at all."""
-    return any(word in code for word in ("pad(", "2 * ", " * 2", "padded", "_pad", "_p["))
 
 
 def _own_kernel(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tensor]]]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..slips import Backwards, Slip
 from ..slips.draw import reordered, reread
 from ._convolution import Convolution
+from ._reading import read
 
 
 def kernels(this: Convolution) -> Backwards:
@@ -29,19 +30,30 @@ def kernels(this: Convolution) -> Backwards:
     )
 
 
-def _flips_in_a_scatter(code: str) -> bool:
-    """Whether the code flips something, and adds up windows itself: the values of a correlation without the flip."""
-    flips = any(word in code for word in ("flip", "rot90", "::-1"))
-    scatters = any(word in code for word in ("fold(", "+=", "conv_transpose"))
-    return flips and scatters and not any(word in code for word in ("convolve", "correlate"))
+def _is_flipped(this: Convolution, whole: bool) -> bool:
+    """Whether a dx for the flipped kernel comes of a flip in the code, and not of a correlation without one.
+
+    One that flips some of the axes is a correlation that should flip them all, unless it adds up windows.
+    """
+    seen = read(this.known.code)
+    return not this.scatters or (seen.flips and not seen.correlates and (whole or seen.scatters))
 
 
 def _flip_slip(this: Convolution, axes: tuple[int, ...]) -> Slip:
-    where = "" if len(axes) == len(this.axes) else f" along axes {tuple(axis + 2 for axis in axes)}"
-    if this.scatters and not _flips_in_a_scatter(this.known.code):
-        message = f"this is dx for the kernel flipped{where}: a correlation must flip it, a scatter or fold must not"
-        return Slip("kernel-not-flipped", axes, message, "`weight.flip(2, 3)` in a correlation, `weight` in a scatter")
-    return Slip("kernel-flipped", axes, f"the kernel is flipped{where} where it must not be", "leave out the flip")
+    whole = len(axes) == len(this.axes)
+    where = "" if whole else f" along axes {tuple(axis + 2 for axis in axes)}"
+    if _is_flipped(this, whole):
+        fix = (
+            "leave out the flip: adding up windows flips the kernel by itself"
+            if this.scatters
+            else "leave out the flip"
+        )
+        return Slip("kernel-flipped", axes, f"the kernel is flipped{where} where it must not be", fix)
+    message = f"this is dx for the kernel flipped{where}: a correlation must flip it, a scatter or fold must not"
+    spatial = ", ".join(str(axis + 2) for axis in range(len(this.axes)))
+    return Slip(
+        "kernel-not-flipped", axes, message, f"in a correlation flip the weight's axes ({spatial}), all of them"
+    )
 
 
 def _exchanged(this: Convolution, order: tuple[int, ...], cause: str, message: str) -> Backwards:

@@ -1,0 +1,68 @@
+"""At which sizes and with which options code is run."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+import handgrad as hg
+from handgrad._check.inputs import Spec
+from handgrad._check.plan import Wanted, plan
+from handgrad._check.subjects import Subject, finding
+
+
+class TwoChannels:
+    """A convolution for two channels, which takes more and leaves them out."""
+
+    def __init__(self):
+        self.W = np.random.default_rng(0).normal(size=(3, 2, 3, 2))
+
+    def forward(self, x):
+        self.x = x
+        return sum(np.einsum("nhwij,oij->nohw", self.windows(x[:, c]), self.W[:, c]) for c in range(2))
+
+    def windows(self, x):
+        return np.lib.stride_tricks.sliding_window_view(x, (3, 2), axis=(1, 2))
+
+    def backward(self, g):
+        self.dW = np.stack([np.einsum("nhwij,nohw->oij", self.windows(self.x[:, c]), g) for c in range(2)], 1)
+        padded = np.pad(g, ((0, 0), (0, 0), (2, 2), (1, 1)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 2), axis=(2, 3))
+        return np.einsum("nohwij,ocij->nchw", windows, self.W)  # the kernel is not flipped
+
+
+def plan_of(shape):
+    return plan(Subject(finding.of_object(TwoChannels())), Wanted(specs={"x": Spec(shape)}))
+
+
+def test_other_sizes_keep_what_the_forward_is():
+    made = plan_of((2, 2, 6, 7))
+    assert made.operation is not None
+    assert made.operation.name == "conv2d"
+    shapes = [tuple(step.draw.inputs["x"].shape) for step in made.steps]
+    assert len(shapes) == 3
+    assert {shape[1] for shape in shapes} == {2}
+    assert len({shape[0] for shape in shapes}) == 3
+
+
+def test_a_size_of_1_may_hide_what_the_forward_does_so_every_other_is_tried():
+    shapes = [tuple(step.draw.inputs["x"].shape) for step in plan_of((1, 2, 6, 7)).steps]
+    assert len({shape[1] for shape in shapes}) > 1
+
+
+def test_the_slip_of_such_a_layer_is_named():
+    report = hg.check(TwoChannels(), inputs=np.random.default_rng(1).normal(size=(2, 2, 6, 7)))
+    assert [finding.cause for finding in report.findings] == ["kernel-not-flipped"]
+
+
+def test_options_are_given_in_the_form_that_backward_takes_too():
+    def forward(x, w, padding=1):
+        return torch.nn.functional.conv1d(x, w, padding=padding)
+
+    def backward(g, x, w, padding=1):
+        whole = torch.nn.functional.conv_transpose1d(g, w)
+        dw = torch.nn.grad.conv1d_weight(x, w.shape, g, padding=padding)
+        return whole[..., : whole.shape[-1] - 2 * padding], dw  # 2 · (1,) is a tuple
+
+    report = hg.check((forward, backward), like="conv1d")
+    assert [finding.cause for finding in report.findings] == ["wrong-crop"]
