@@ -26,6 +26,7 @@ LADDER = [
     ["_explain"],
     ["_check"],
     ["testing"],
+    ["_bench"],
     ["_training"],
     ["_cli"],
     ["__main__", "__init__"],

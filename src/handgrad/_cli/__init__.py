@@ -8,6 +8,7 @@ import click
 
 from handgrad._errors import HandgradError
 
+from .bench import bench
 from .check import check
 from .train import train
 from .use import evaluate, export, predict
@@ -41,8 +42,9 @@ def main() -> None:
     handgrad train                          learn the 1,797 digits that come with it
     handgrad train --data DIR --epochs 3    learn MNIST, or what has its format
     handgrad predict RUN picture.png        ask the network
+    handgrad bench                          race the convolutions against PyTorch's
     """
 
 
-for command in (check, train, evaluate, predict, export):
+for command in (check, train, evaluate, predict, export, bench):
     main.add_command(command)

@@ -1,0 +1,151 @@
+"""Every task of a run, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import product
+from statistics import median
+
+import torch
+
+from . import race
+from .contestants import CannotEnter, Entry, enter
+from .peak import Peak, measure
+from .settings import Settings
+from .task import Task
+
+
+@dataclass
+class Result:
+    """One contestant at one task. `status` is 'ok', 'absent' (cannot do it), 'failed' or 'wrong', with the reason."""
+
+    status: str = "ok"
+    reason: str = ""
+    error: float | None = None
+    times: list[float] = field(default_factory=list)
+    extra: int | None = None  # bytes of memory beyond operands and result, where that is what is measured
+
+    @property
+    def best(self) -> float | None:
+        """Seconds of the fastest call, None if there was none."""
+        return min(self.times, default=None)
+
+    @property
+    def median(self) -> float | None:
+        """Seconds of the median call, None if there was none."""
+        return median(self.times) if self.times else None
+
+
+@dataclass
+class Row:
+    """One task with what every contestant made of it."""
+
+    task: Task
+    results: Mapping[str, Result]
+
+    def gflops(self, name: str) -> float | None:
+        """Of the contestant's fastest call."""
+        best = self.results[name].best
+        return self.task.shape.flop / best / 1e9 if best else None
+
+    def ratio(self, own: str, peer: str) -> float | None:
+        """How many times as fast as the peer, fastest call against fastest."""
+        mine, theirs = self.results[own].best, self.results[peer].best
+        return theirs / mine if mine and theirs else None
+
+    def median_ratio(self, own: str, peer: str) -> float | None:
+        """The same, median call against median."""
+        mine, theirs = self.results[own].median, self.results[peer].median
+        return theirs / mine if mine and theirs else None
+
+
+Part = tuple[torch.dtype, int]
+"""What has a peak and a table of its own: a dtype and a number of threads."""
+
+
+@dataclass
+class Report:
+    """A run as far as it has come."""
+
+    settings: Settings
+    peaks: dict[Part, Peak] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+    def parts(self) -> dict[Part, list[Row]]:
+        """The rows by dtype and number of threads."""
+        found: dict[Part, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault((row.task.dtype, row.task.threads), []).append(row)
+        return found
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Each of ours with each peer."""
+        return [(own, peer) for own in self.settings.own for peer in self.settings.peers]
+
+    def peak_of(self, task: Task) -> Peak:
+        """The machine's, for the task's dtype and threads; measured when it is first asked for."""
+        part = task.dtype, task.threads
+        if part not in self.peaks:
+            self.peaks[part] = measure(*part)
+        return self.peaks[part]
+
+    def of_peak(self, row: Row, name: str) -> float | None:
+        """A contestant's share of what the machine can do."""
+        gflops = row.gflops(name)
+        return None if gflops is None else gflops * 1e9 / self.peak_of(row.task).flops
+
+
+def run(report: Report, measured: Callable[[Task, Report], Row]) -> Iterator[Row]:
+    """Fill the report, row by row."""
+    settings = report.settings
+    for threads in settings.threads:
+        with _threads(threads):
+            for dtype, shape, op in product(settings.dtypes, settings.shapes, settings.ops):
+                report.rows.append(measured(Task(shape, op, dtype, threads), report))
+                yield report.rows[-1]
+
+
+def timed(task: Task, report: Report) -> Row:
+    """Everybody who can do the task and is right, raced."""
+    report.peak_of(task)  # now, while the threads are set
+    settings, truth = report.settings, task.truth()
+    results = {name: Result() for name in (*settings.own, *settings.peers)}
+    entries = {name: entry for name, result in results.items() if (entry := admitted(name, task, truth, result))}
+    del truth  # a contestant's memory should not depend on it
+    times = race.race({name: entry.call for name, entry in entries.items()}, settings.seconds, settings.repeats)
+    for name, taken in times.items():
+        results[name].times = taken
+    return Row(task, results)
+
+
+def admitted(name: str, task: Task, truth: torch.Tensor, result: Result) -> Entry | None:
+    """The contestant's entry, if it can do the task and is right; else None, and `result` says why."""
+    try:
+        entry = enter(name, task)
+        judge(entry.tensor(entry.call()), task, truth, result)
+    except CannotEnter as reason:
+        result.status, result.reason = "absent", str(reason)
+    except race.Wrong as reason:
+        result.status, result.reason = "wrong", str(reason)
+    except Exception as problem:  # somebody else's code: it must not end the race of the others
+        first_line = str(problem).partition("\n")[0]
+        result.status, result.reason = "failed", f"{type(problem).__name__}: {first_line}"
+    return entry if result.status == "ok" else None
+
+
+def judge(found: object, task: Task, truth: torch.Tensor, result: Result) -> None:
+    """Note the error. Raises `Wrong` if it is more than rounding."""
+    result.error = race.error_of(found, truth, task.dtype)
+    race.check(result.error, task)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

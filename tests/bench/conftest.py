@@ -1,0 +1,6 @@
+"""`commands.run`, which tests/cli has."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "cli"))
