@@ -397,6 +397,66 @@ dw = backward(dout, cols, w)
         batch=1,
     ),
     Script(
+        "mask_of_the_input",  # square, so that the mask of another tensor fits
+        """
+import torch
+x = torch.randn(4, 4)
+w = torch.randn(4, 4)
+y = torch.relu(x @ w)
+dy = torch.randn(4, 4)
+dz = dy * (x > 0)
+dx = dz @ w.T
+dw = x.T @ dz
+""",
+        "y",
+        "dy",
+        {"x": "dx", "w": "dw"},
+        {"x": ("mask-from-wrong-tensor",), "w": ("mask-from-wrong-tensor",)},
+        lambda n: torch.relu(n.x @ n.w),
+        batch=4,
+    ),
+    Script(
+        "mask_in_place",
+        """
+import torch
+x = torch.randn(BATCH, 4)
+w = torch.randn(4, 4)
+y = torch.relu(x @ w)
+dy = torch.randn(BATCH, 4)
+dy[x < 0] = 0
+dw = x.T @ dy
+""",
+        "y",
+        "dy",
+        {"w": "dw"},
+        {"w": ("mask-from-wrong-tensor",)},
+        lambda n: torch.relu(n.x @ n.w),
+        batch=8,
+        fixed=False,  # `dy` is changed in place, so that the oracle of this test would see another grad_output
+    ),
+    Script(
+        "two_slips_on_the_way",
+        """
+import torch
+x = torch.randn(BATCH, 4)
+w1 = torch.randn(4, 5)
+w2 = torch.randn(5, 3)
+h = x @ w1
+n = h - h.mean(1, keepdim=True)
+y = n @ w2
+dy = torch.randn(BATCH, 3)
+dn = dy @ w2.T
+dh = dn - dn.mean(0, keepdim=True)
+dw1 = dh.T @ x
+""",
+        "y",
+        "dy",
+        {"w1": "dw1"},
+        {"w1": ("wrong-reduction-axes", "transposed")},
+        lambda n: (lambda h: h - h.mean(1, keepdim=True))(n.x @ n.w1) @ n.w2,
+        batch=6,
+    ),
+    Script(
         "training_loop",
         """
 import numpy as np

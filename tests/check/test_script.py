@@ -14,7 +14,9 @@ from torch import Tensor
 
 from handgrad import HandgradError
 from handgrad._check.report import Gradient, Report
+from handgrad._check.request import Request
 from handgrad._check.script import check_script, trace_script
+from handgrad._check.target import check_target
 
 BY_NAME = {script.name: script for script in SCRIPTS}
 _REPORTS: dict[str, Report] = {}
@@ -331,3 +333,26 @@ for i in range(3):
     trace = {entry["text"]: entry for entry in trace_script(write(source)).trace}
     assert "(4, 1) and (4,) are broadcast to (4, 4)" in trace["d = y - t"]["note"]
     assert trace["total = total + i"]["note"] == "first of 3 times"
+
+
+def test_a_line_that_goes_is_part_of_the_fix(write: Any) -> None:
+    source = BY_NAME["updated_weight"].source.replace("BATCH", "3").replace("dh * (1 - h ** 2)", "dh")
+    source = source.replace("np.tanh(x @ W1)", "np.maximum(0, x @ W1)")
+    (gradient,) = check_script(write(source), "y", "dy", {"W1": "dW1"}).gradients
+    assert [finding.cause for finding in gradient.findings] == ["updated-weight", "mask-missing"]
+    assert gradient.fix is not None
+    assert gradient.fix.splitlines()[0] == "# without `W2 -= 0.1 * dW2` before it"
+
+
+def test_a_scalar_output_needs_no_grad_output(write: Any) -> None:
+    path = write(BY_NAME["mse_factor"].source.replace("BATCH", "4"))
+    report = check_target(Request(path, output="loss", wrt=("w=dw",)))
+    assert [finding.cause for finding in report.findings] == ["scale-factor"]
+    with pytest.raises(HandgradError, match="a flat script needs --output and --wrt VARIABLE=GRADIENT"):
+        check_target(Request(path, wrt=("w=dw",)))
+
+
+def test_a_trace_says_that_nothing_was_checked(write: Any) -> None:
+    report = trace_script(write("import torch\nx = torch.randn(3, 4)\ny = x @ x.T\n"))
+    assert report.verdict == "inconclusive"
+    assert "no gradient was checked: 2 tensor lines; name gradients with --output" in str(report)

@@ -51,11 +51,14 @@ def subject_of(request: Request) -> tuple[Subject, Wanted]:
     return _subject(module, target), _wanted(request, vars(module))
 
 
+_NO_SCALAR = "--grad-output too, where the output is no scalar"
+
+
 def _script(request: Request, path: str) -> Report:
     if not request.is_script:
         return trace_script(path)
-    if not (request.output and request.grad_output and request.wrt):
-        raise error("check", "a flat script needs --output, --grad-output and --wrt VARIABLE=GRADIENT")
+    if not (request.output and request.wrt):
+        raise error("check", "a flat script needs --output and --wrt VARIABLE=GRADIENT", hint=_NO_SCALAR)
     pairs = [pair.partition("=") for pair in request.wrt]
     if not all(name and sign and gradient for name, sign, gradient in pairs):
         raise error(

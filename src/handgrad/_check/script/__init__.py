@@ -36,9 +36,12 @@ def trace_script(path: str) -> Report:
     trace = entries(program, recorder)
     if failed is not None:
         return _error(failed, trace)
-    wrong = sum(1 for entry in trace if entry["note"] and not entry["note"].startswith("first of"))
-    message = f"{len(trace)} tensor lines; {wrong} look wrong" if wrong else f"{len(trace)} tensor lines"
-    return Report("inconclusive", None, (), trace, message)
+    odd = sum(1 for entry in trace if entry["note"] and not entry["note"].startswith("first of"))
+    looks = f", {odd} of which look{'s' if odd == 1 else ''} wrong" if odd else ""
+    asked = "name gradients with --output, --grad-output and --wrt to have them checked"
+    return Report(
+        "inconclusive", None, (), trace, f"no gradient was checked: {len(trace)} tensor lines{looks}; {asked}"
+    )
 
 
 def check_script(path: str, output: str, grad_output: str | None, wrt: Mapping[str, str]) -> Report:

@@ -88,22 +88,30 @@ def _beside(world: World, slope: Derivative) -> list[str]:
 
 
 def _of_intermediate(posted: World, seconds: Sequence[World]) -> tuple[Finding, ...]:
-    """The first intermediate gradient that is wrong, as the gradient of the last variable whose own one was right."""
+    """What is wrong on the way back: each intermediate gradient, judged by the one that it is made of."""
     output, upstream = posted.claim.output, posted.claim.grad_output
+    found: list[Finding] = []
     for made, name, line in [*_pairs(posted), (posted.claim.expression, posted.claim.name, 0)]:
         here = _intermediate(posted, made, name, output, upstream)
         if here is None:
             continue
-        if _is_right(here, name):
-            output, upstream = name, made
-            continue
-        cases = [_intermediate(there, made, name, output, upstream) for there in seconds]
-        found = _agreed(here, [case for case in cases if case is not None], name)
-        if found and found[0].cause != "unexplained":
-            place = Location(posted.program.path, line) if line else None
-            said = f"`{made}`, the gradient of `{name}`: " if line else ""
-            return tuple(replace(finding, message=said + finding.message, location=place) for finding in found)
-    return ()
+        if not _is_right(here, name):
+            cases = [_intermediate(there, made, name, output, upstream) for there in seconds]
+            causes = _agreed(here, [case for case in cases if case is not None], name)
+            if not causes or causes[0].cause == "unexplained":
+                continue
+            found += _placed(causes, posted, made, name, line)
+        output, upstream = name, made
+    return tuple(found)
+
+
+def _placed(findings: Sequence[Finding], posted: World, made: str, name: str, line: int) -> list[Finding]:
+    """The findings about an intermediate gradient, which has a line of its own, or about the claim."""
+    if not line:
+        return list(findings)
+    place = Location(posted.program.path, line)
+    said = f"`{made}`, the gradient of `{name}`: "
+    return [replace(finding, message=said + finding.message, location=place) for finding in findings]
 
 
 def _pairs(world: World) -> Iterator[tuple[str, str, int]]:

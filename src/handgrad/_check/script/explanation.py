@@ -157,17 +157,20 @@ def _edited_lines(repair: Repair | None, posted: World, seconds: Sequence[World]
 def _closed(lines: list[str], template: str, name: str, posted: World) -> list[str]:
     """The closer put around the claimed gradient's own line where that is one assignment."""
     target = f"{name} = "
-    last = lines[-1] if lines else ast.unparse(posted.backward[-1][1]) if posted.backward else name
+    written = ast.unparse(posted.backward[-1][1]) if posted.backward else name
+    last = next((line for line in reversed(lines) if line.startswith(target)), written)
     if not last.startswith(target) or "\n" in last:
         return [*lines, target + template.format(name)] if name.isidentifier() else lines
     value = last.removeprefix(target)
     simple = isinstance(ast.parse(value, mode="eval").body, ast.Name | ast.Call | ast.Attribute | ast.Subscript)
     whole = value if simple or "({}" in template or "{}," in template else f"({value})"
-    return [*lines[:-1], target + template.format(whole)]
+    return [*(line for line in lines if line != last), target + template.format(whole)]
 
 
 def _changed(old: ast.stmt, new: ast.stmt) -> list[str]:
-    """The simple statements of the new one that are not in the old."""
+    """The simple statements of the new one that are not in the old; of one that goes, that it does."""
+    if isinstance(new, ast.Pass):
+        return [f"# without `{ast.unparse(old)}` before it"]
     before = {ast.unparse(node) for node in ast.walk(old) if isinstance(node, ast.stmt)}
     simple = [node for node in ast.walk(new) if isinstance(node, ast.stmt) and not hasattr(node, "body")]
     return [ast.unparse(node) for node in simple if ast.unparse(node) not in {*before, "pass"}]

@@ -63,11 +63,13 @@ def repairs(
 
 
 def _better(found: Repair, best: Repair) -> bool:
-    """Fewer slips; an edit with a name rather than a constant factor of the whole."""
-    if found.cost != best.cost:
-        return found.cost < best.cost
-    named = all(edit.cause is not None for edit in found.edits)
-    return best.closer.factor is not None and found.closer.factor is None and named
+    """Fewer slips; then those that have a name; then no constant factor of the whole; then the order of the rules."""
+    return _worth(found) < _worth(best)
+
+
+def _worth(repair: Repair) -> tuple[int, int, bool, int]:
+    unnamed = sum(edit.cause is None for edit in repair.edits)
+    return repair.cost, unnamed, repair.closer.factor is not None, max((edit.rank for edit in repair.edits), default=0)
 
 
 def _numbers(world: World) -> int:

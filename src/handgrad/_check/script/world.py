@@ -22,7 +22,7 @@ from ..subjects.calling import UserCodeError, from_library, gradient
 from .adjoint import folds
 from .closers import TOLERANCE, Target
 from .edits import Edit, edited
-from .names import last_store, loaded, root, slice_of
+from .names import last_store, loaded, root, slice_of, stored
 from .program import Namespace, Program, execute, new_namespace, running
 from .state import State
 from .truth import Derivative, ast_of, derivative, evaluate, move, stored_at, unknown
@@ -137,8 +137,26 @@ def _forward(program: Program, claim: Claim, found: Derivative) -> set[int]:
     if claim.grad_output is not None:
         names = loaded(ast_of(claim.grad_output)) - {"torch", "np"}
         for name in names:
-            forward |= set(slice_of(statements, [name], stored_at(program, name, len(statements)) + 1))
+            forward |= set(slice_of(statements, [name], _given_at(program, name) + 1))
     return forward
+
+
+def _given_at(program: Program, name: str) -> int:
+    """The statement after which grad_output is as it was given: `dy[x < 0] = 0` belongs to the backward pass."""
+    at = stored_at(program, name, len(program.statements))
+    while _masks(program.statements[at], name):
+        at = stored_at(program, name, at)
+    return at
+
+
+def _masks(statement: ast.stmt, name: str) -> bool:
+    """`dy[x < 0] = 0`, `dy *= x > 0`."""
+    masks: list[ast.expr] = []
+    if isinstance(statement, ast.Assign):
+        masks = [target.slice for target in statement.targets if isinstance(target, ast.Subscript)]
+    elif isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Mult):
+        masks = [statement.value]
+    return name in stored(statement) and any(isinstance(n, ast.Compare) for mask in masks for n in ast.walk(mask))
 
 
 def _run_one(program: Program, index: int, namespace: Namespace, required: bool) -> None:

@@ -29,6 +29,19 @@ def reductions(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, M
         for axes in itertools.combinations(range(len(shape)), count):
             message = f"`{text}` sums {scope.program.text(value)} {shape} over the wrong axes; {axes} are right"
             yield "wrong-reduction-axes", message, _summed(axes, static)
+            if name == "mean" or node.keywords:  # the same call, over other axes
+                yield "wrong-reduction-axes", message.replace("sums", "reduces"), _over(axes, static)
+
+
+def _over(axes: tuple[int, ...], static: bool) -> Make:
+    """`mean(x, 1, keepdims=True)` for `mean(x, 0, keepdims=True)`."""
+    axis = ast.parse(repr(axes if len(axes) > 1 else axes[0]), mode="eval").body
+
+    def make(node: Any) -> ast.expr:
+        kept = [keyword for keyword in node.keywords if keyword.arg not in ("axis", "dim")]
+        return ast.Call(node.func, [*node.args[: int(static)], axis], kept)
+
+    return make
 
 
 def _renamed(method: str) -> Make:

@@ -71,11 +71,14 @@ def compared(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Mak
     for name, other in scope.names.items():
         if name != used and other == shape:
             cause = "mask-from-gradient" if scope.part(used) in scope.gradients else "mask-from-wrong-tensor"
-            yield cause, f"the mask is made from `{used}` where `{name}` belongs", _compare(name)
+            message = f"the mask is made from `{used}` where `{name}` belongs"
+            yield cause, message, _compare(name, node.ops)
+            if isinstance(node.ops[0], ast.Lt | ast.GtE):  # an output of ReLU is never below 0
+                yield cause, message, _compare(name, [ast.LtE() if isinstance(node.ops[0], ast.Lt) else ast.Gt()])
 
 
-def _compare(name: str) -> Make:
-    return lambda node: ast.Compare(ast.Name(name, ast.Load()), node.ops, node.comparators)
+def _compare(name: str, operators: list[ast.cmpop]) -> Make:
+    return lambda node: ast.Compare(ast.Name(name, ast.Load()), operators, node.comparators)
 
 
 def update(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
