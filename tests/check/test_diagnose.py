@@ -102,6 +102,29 @@ def test_a_crop_that_leaves_nothing():
     assert (finding.cause, "(6, 2, 0, 0)" in finding.message) == ("wrong-crop", True)
 
 
+@pytest.mark.parametrize(
+    ("added", "statement"),
+    [
+        (lambda g, weight: -0.1 * weight, "it is off by -0.1·`weight`"),  # forgotten, or of the wrong sign
+        (lambda g, weight: g.mean() * weight, "·`weight`"),
+    ],
+)
+def test_only_a_constant_and_positive_multiple_of_the_weight_is_a_regularizer(added, statement):
+    def wrong(g, input, weight, bias):
+        return g.T @ input + added(g, weight)
+
+    # one size only, so that grad_output is the same in all draws
+    found = diagnose(cases_of("linear", "weight", wrong, only="square"), "weight")
+    assert found[-1].cause == "unexplained"
+    assert statement in found[-1].message
+
+
+def test_infinity_is_not_right():
+    (finding,) = diagnose(cases_of("linear", "weight", lambda g, input, **_: g.T @ input / 0.0), "weight")
+    assert finding.cause == "unexplained"
+    assert "infinity" in finding.message
+
+
 def test_nan_is_unexplained_and_says_so():
     (finding,) = diagnose(cases_of("linear", "weight", lambda g, input, **_: g.T @ input * float("nan")), "weight")
     assert finding.cause == "unexplained"

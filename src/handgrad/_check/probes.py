@@ -95,12 +95,20 @@ def _again(case: Case, subject: Subject) -> Iterator[About]:
     repeated = _gradients(second, case, subject)
     for name, before in first.items():
         after = repeated.get(name)
-        if before is None or after is None or name not in case.inputs or same(before, after, case.tolerance):
+        if name not in case.inputs or not _differ(before, after, case.tolerance):
             continue
+        assert before is not None and after is not None
         if start.again and _accumulates(subject) and same(2 * before, after, case.tolerance):
             continue  # PyTorch's own convention: gradients add up until zero_grad
         message = f"the same call gives another gradient the second time: {_largest_change(before, after)}"
         yield name, Finding("not-repeatable", message, fix="set the gradients anew in each backward pass")
+
+
+def _differ(before: Tensor | None, after: Tensor | None, tolerance: float) -> bool:
+    """Whether two gradients are there and differ; NaN and infinity are wrong in themselves and tell nothing."""
+    if before is None or after is None or not torch.isfinite(before).all() or not torch.isfinite(after).all():
+        return False
+    return not same(before, after, tolerance)
 
 
 def _accumulates(subject: Subject) -> bool:
@@ -128,7 +136,7 @@ def _strides(case: Case, subject: Subject) -> Iterator[About]:
         return  # it says so itself
     for name, before in plain.items():
         after = other.get(name)
-        if name in case.inputs and before is not None and after is not None and not same(before, after, case.tolerance):
+        if name in case.inputs and _differ(before, after, case.tolerance):
             message = "grad_output with the same values in another memory layout gives another gradient"
             yield name, Finding("assumes-contiguous", message, fix="grad_output.contiguous() first")
 

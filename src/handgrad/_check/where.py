@@ -80,6 +80,7 @@ def _statements(draw: Draw, bad: Tensor) -> Iterator[str]:
         yield "it is zero everywhere"
     yield from chain.from_iterable(_along(bad, axis) for axis in range(bad.dim()))
     yield from _own_factors(draw)
+    yield from _along_the_weight(draw)
     if draw.is_elementwise and _agrees_where(bad, draw.input):
         yield (
             "wrong exactly where the input is negative"
@@ -122,6 +123,15 @@ def _own_factors(draw: Draw) -> Iterator[str]:
         if (norm > 0).all() and truth.numel() > 2 * truth.shape[axis] and draw.equal(user, factors * truth):
             text = ", ".join(f"{factor:.4g}" for factor in factors.flatten()[:6].tolist())
             yield f"along axis {axis} each index is right up to a factor of its own: {text}"
+
+
+def _along_the_weight(draw: Draw) -> Iterator[str]:
+    """A regularizer that the forward pass has, or one that backward invents."""
+    weight, difference = draw.input.to(draw.truth.dtype), draw.user - draw.truth
+    if weight.numel() > 2 and weight.shape == difference.shape and weight.any():
+        rate = float((difference * weight).sum() / (weight**2).sum())
+        if abs(rate) > 1e-12 and draw.equal(difference, rate * weight):
+            yield f"it is off by {rate:.6g}·`{draw.name}`"
 
 
 def _agrees_where(bad: Tensor, x: Tensor) -> bool:

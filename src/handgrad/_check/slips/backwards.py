@@ -140,21 +140,31 @@ def _gradient_of(draw: Draw, other: str, g: Tensor) -> Tensor:
 
 
 def _regularized(draw: Draw) -> Backwards:
-    """U − T = λ · w, λ read off where it is known to the digit."""
+    """U − T = λ · w, λ read off where it is known to the digit.
+
+    λ > 0 and the same whatever grad_output is: a decay that was forgotten has λ < 0, and is another slip.
+    """
     weight = draw.input.to(draw.truth.dtype)
     if draw.user.shape != weight.shape or not weight.abs().max() > 0 or weight.numel() < 2:
         return
-    rate = float(((draw.user - draw.truth) * weight).sum() / (weight**2).sum())
-    for variant, addition in (("λ·w", weight), ("λ·sign(w)", weight.sign())):
+    for letter, addition in (("w", weight), ("sign(w)", weight.sign())):
         rate = float(((draw.user - draw.truth) * addition).sum() / (addition**2).sum())
-        if abs(rate) > 1e-12 and draw.equal(draw.user, draw.truth + rate * addition):
-            message = (
-                f"{rate:.6g}·{'w' if addition is weight else 'sign(w)'} is added to the gradient, w = `{draw.name}`"
+        if rate > 1e-12 and draw.equal(draw.user, draw.truth + rate * addition) and _is_added(draw, rate * addition):
+            message = f"{rate:.6g}·{letter} is added to the gradient, w = `{draw.name}`"
+            fix = "leave the weight decay to the optimizer"
+            yield (
+                (Slip("regularizer-included", (f"λ·{letter}", f"{rate:.4g}"), message, fix),),
+                partial(_plus, draw, rate * addition),
             )
-            slip = Slip(
-                "regularizer-included", (variant, f"{rate:.4g}"), message, "leave the weight decay to the optimizer"
-            )
-            yield (slip,), partial(_plus, draw, rate * addition)
+
+
+def _is_added(draw: Draw, addition: Tensor) -> bool:
+    """Whether it is what the gradient of another grad_output has too; a loss may multiply the whole by its own."""
+    again = draw.case.rerun(2 * draw.g)[draw.name] if draw.case.rerun is not None else None
+    if again is None or again.shape != draw.truth.shape:
+        return draw.case.rerun is None
+    right, again = draw.backward(2 * draw.g), again.to(draw.truth.dtype)
+    return draw.equal(again, right + addition) or (not draw.g.dim() and draw.equal(again, right + 2 * addition))
 
 
 def _plus(draw: Draw, addition: Tensor, g: Tensor) -> Tensor:
