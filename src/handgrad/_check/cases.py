@@ -29,6 +29,7 @@ class Judged:
     cut: tuple[str, ...]  # inputs that autograd does not see in the forward pass
     partial: Mapping[str, Tensor] | None  # and the gradients that it makes of the rest
     tied: bool  # whether the point is one where more than one gradient is right
+    run: Run  # the user's own passes
 
 
 def make(
@@ -69,7 +70,8 @@ def make(
         code=written(subject.adapter.functions[-1]),
         label=draw.label,
     )
-    return Judged(case, draw, found.source, found.cut, found.partial(grad_output) if found.partial else None, tied)
+    seen = found.partial(grad_output) if found.partial else None
+    return Judged(case, draw, found.source, found.cut, seen, tied, run)
 
 
 def _truth(

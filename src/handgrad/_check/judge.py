@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import torch
@@ -85,3 +86,13 @@ def _is_wrong(case: Case) -> bool:
     return any(
         value is not None and not case.is_right(name) for name, value in case.user.items() if name in case.inputs
     )
+
+
+def by_output(subject: Subject, judged: Sequence[Judged]) -> list[list[Judged]]:
+    """The same draws with one output at a time, the others handed zeros; none where there is one output."""
+    found: list[list[Judged]] = [[] for _ in range(subject.outputs if subject.outputs > 1 else 0)]
+    for index, part in enumerate(found):
+        for one in judged:
+            with suppress(UserCodeError, truth.NotDifferentiable, truth.TooSlow):
+                part.append(cases.make(subject.of_output(index), one.draw))
+    return found

@@ -149,6 +149,12 @@ def _step(subject: Subject, wanted: Wanted, operation: Operation, setting: Setti
         except UserCodeError as refused:
             problem = problem or refused
             continue
+        if subject.outputs > 1:
+            raise error(
+                "check",
+                f"the forward of `{subject.name}` has {subject.outputs} outputs, and {operation.name} has one",
+                hint="leave out --like; in an autograd.Function, ctx.mark_non_differentiable says what has no gradient",
+            )
         one = without_optional(subject, pruned(subject, one, output))
         output = subject.run(one.inputs, one.options).output
         bound = reference.agrees(operation, one, output, _of_operation(one.options))
@@ -172,7 +178,7 @@ def _add(subject: Subject, made: Plan, one: Draw, *, first: bool = False) -> Non
         made.refused.append((one.label, problem))
         return
     bound = None
-    if made.operation is None and not made.steps:
+    if made.operation is None and not made.steps and subject.outputs == 1:
         made.operation, bound = _recognised(one, output, made)
     elif made.operation is not None:
         bound = reference.agrees(made.operation, one, output, _of_operation(one.options))

@@ -5,11 +5,10 @@ Every answer is a true statement about the code. What a diagnosis finds from val
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -68,15 +67,18 @@ def _start(case: Case, subject: Subject) -> tuple[dict[str, Any], Start]:
 def _side_effects(case: Case, subject: Subject) -> Iterator[About]:
     """Inputs and grad_output before and after; a parameter that a training step updates is meant to change."""
     given, start = _start(case, subject)
-    grad = to_library(case.grad_output, subject.library)
+    grads = subject.handed(start, case.grad_output)
+    before_backward = [from_library(grad) for grad in grads]
     after_forward = {name: from_library(value) for name, value in given.items()}
     with steady(subject.namespace), torch.no_grad():
-        start.backward(grad if case.grad_output.ndim or subject.library == "torch" else float(grad))
+        start.backward(grads)
     for name in subject.adapter.inputs:
         if name in given:
-            yield from _changed(f"`{name}`", case.inputs[name], after_forward[name], "forward")
+            if name not in start.dirty:  # `ctx.mark_dirty(x)` says so itself
+                yield from _changed(f"`{name}`", case.inputs[name], after_forward[name], "forward")
             yield from _changed(f"`{name}`", after_forward[name], from_library(given[name]), "backward")
-    yield from _changed("grad_output", case.grad_output, from_library(grad), "backward")
+    for before, grad in zip(before_backward, grads, strict=True):
+        yield from _changed("grad_output", before, from_library(grad), "backward")
 
 
 def _changed(what: str, before: Tensor | None, after: Tensor | None, stage: str) -> Iterator[About]:
@@ -125,13 +127,12 @@ def _largest_change(before: Tensor, after: Tensor) -> str:
 
 def _strides(case: Case, subject: Subject) -> Iterator[About]:
     """grad_output with the same values laid out the other way round in memory."""
-    if case.grad_output.ndim < 2:
-        return
     _, start = _start(case, subject)
+    if all(piece.ndim < 2 for piece in subject.pieces(start, case.grad_output)):
+        return
     plain = _gradients(start, case, subject)
-    turned = case.grad_output.mT.contiguous().mT
     try:
-        other = _gradients(_start(case, subject)[1], case, subject, turned)
+        other = _gradients(_start(case, subject)[1], case, subject, _turned)
     except UserCodeError:
         return  # it says so itself
     for name, before in plain.items():
@@ -141,9 +142,14 @@ def _strides(case: Case, subject: Subject) -> Iterator[About]:
             yield name, Finding("assumes-contiguous", message, fix="grad_output.contiguous() first")
 
 
-def _gradients(start: Start, case: Case, subject: Subject, grad: Tensor | None = None) -> Mapping[str, Tensor | None]:
-    g = case.grad_output if grad is None else grad
-    native: Any = g.clone() if subject.library == "torch" else np.copy(g.numpy(), order="K")
+def _turned(grad: Tensor) -> Tensor:
+    """The same values with the last two axes the other way round in memory."""
+    return grad.mT.contiguous().mT if grad.ndim > 1 else grad
+
+
+def _gradients(
+    start: Start, case: Case, subject: Subject, layout: Callable[[Tensor], Tensor] | None = None
+) -> Mapping[str, Tensor | None]:
+    grads = subject.handed(start, case.grad_output, layout)
     with steady(subject.namespace), torch.no_grad():
-        returned = start.backward(native if g.ndim or subject.library == "torch" else float(native))
-    return returned.tensors()
+        return start.backward(grads).tensors()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 from . import truth
 from .cases import Judged
 from .inputs import Draw
-from .judge import Problems, judge
+from .judge import Problems, by_output, judge
+from .nothing import nothing
 from .plan import Plan, Wanted, plan
 from .probes import probe
-from .report import Finding, Gradient, Report
+from .report import Finding, Gradient, Report, Verdict
 from .subjects import Subject, UserCodeError
 from .subjects.autograd_function import AutogradFunction
+from .subjects.returned import is_target
 from .verdict import About, verdict_on
 
 
@@ -25,17 +28,36 @@ def check_subject(subject: Subject, wanted: Wanted) -> Report:
         return _without_truth(subject, made, problems)
     about = [*_probed(subject, judged), *_cuts(subject, judged)]
     names = [name for name in truth.differentiable(judged[0].draw) if any(name in one.case.user for one in judged)]
-    gradients = [verdict_on(subject, name, judged, about, verbose=wanted.verbose) for name in names]
+    absent, parts = nothing(subject, names, judged), cache(partial(by_output, subject, judged))
+    gradients = [
+        absent.gradients.get(name) or verdict_on(subject, name, judged, parts, about, verbose=wanted.verbose)
+        for name in names
+        if name not in absent.constants
+    ]
     general, later = _general(subject, made, judged)
     gradients = _with_general(gradients, general, [*later, *(finding for name, finding in about if name is None)])
-    wrong = any(gradient.verdict == "wrong" for gradient in gradients)
+    verdict = _worst(gradients)
     return Report(
-        verdict="wrong" if wrong else "correct" if gradients else "inconclusive",
+        verdict=verdict,
         operation=made.operation.name if made.operation else None,
         gradients=tuple(gradients),
-        message=None if gradients else f"`{subject.name}` returned no gradient, and left none in its attributes",
-        notes=tuple(_notes(subject, made, judged, problems)),
+        message=_message(subject, gradients) if verdict == "inconclusive" else None,
+        notes=(*_notes(subject, made, judged, problems), *absent.notes),
     )
+
+
+def _worst(gradients: Sequence[Gradient]) -> Verdict:
+    verdicts = {gradient.verdict for gradient in gradients}
+    if "wrong" in verdicts:
+        return "wrong"
+    return "inconclusive" if "inconclusive" in verdicts or not verdicts else "correct"
+
+
+def _message(subject: Subject, gradients: Sequence[Gradient]) -> str:
+    unclear = [gradient for gradient in gradients if gradient.verdict == "inconclusive"]
+    if not unclear:
+        return f"`{subject.name}` returned no gradient, and left none in its attributes"
+    return f"nothing can be said of `{unclear[0].name}`: {unclear[0].note}"
 
 
 def _without_truth(subject: Subject, made: Plan, problems: Problems) -> Report:
@@ -131,7 +153,19 @@ def _notes(subject: Subject, made: Plan, judged: Sequence[Judged], problems: Pro
         yield "the truth is central differences of the forward pass"
     if any(one.source == "directions" for one in judged):
         yield "the forward is slow, so that its gradient was compared along three random directions only"
+    if (ignored := judged[0].run.ignored) > 0:
+        more = "array" if ignored == 1 else f"{ignored} arrays"
+        yield f"the first result is the output: backward takes no gradient of the further {more} that forward returns"
+    yield from _unreturned(judged)
     for label, problem in problems:
         yield f"left out {label}: {problem or type(problem).__name__}"
     for label, refused in made.refused:
         yield f"the forward does not take {label}: {refused}"
+
+
+def _unreturned(judged: Sequence[Judged]) -> Iterator[str]:
+    """Inputs of which nothing came back at all: a first layer's, or forgotten."""
+    known = {name for one in judged for name in one.case.user}
+    left = [name for name in truth.differentiable(judged[0].draw) if name not in known and not is_target(name)]
+    if left:
+        yield "nothing was returned for " + ", ".join(f"`{name}`" for name in left)

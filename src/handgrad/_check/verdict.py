@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +16,14 @@ from .subjects import Subject
 from .where import wrong_entries, wrong_map
 
 About = tuple[str | None, Finding]  # a probe's finding, and the gradient it is about; None for the code as a whole
+Parts = Callable[[], Sequence[Sequence[Judged]]]  # the draws for each output of several; asked only if one is wrong
 
 
 def verdict_on(
-    subject: Subject, name: str, judged: Sequence[Judged], probed: Sequence[About], *, verbose: bool
+    subject: Subject, name: str, judged: Sequence[Judged], parts: Parts, probed: Sequence[About], *, verbose: bool
 ) -> Gradient:
-    """The verdict on the gradient of `name`."""
-    wrong, findings = _exchanged(name, judged) or _diagnosed(name, judged)
+    """The verdict on the gradient of `name`; `parts` are the same draws with one output of several only."""
+    wrong, findings = _exchanged(name, judged) or _by_output(name, judged, parts) or _diagnosed(name, judged)
     side = [finding for about, finding in probed if about == name]
     if side and side[0].cause == "autograd-cut" and wrong and all(_is_partial(one, name) for one in wrong):
         findings = []  # it is what autograd makes of the part that it sees
@@ -40,6 +41,26 @@ def verdict_on(
         note=_right_for_own(judged, wrong),
         map=_map(name, example),
     )
+
+
+def _by_output(name: str, judged: Sequence[Judged], parts: Parts) -> tuple[list[Judged], list[Finding]] | None:
+    """What is wrong where there are several outputs: with which of them, each looked at alone."""
+    wrong = [one for one in judged if not one.case.is_right(name)]
+    each = [_diagnosed(name, part)[1] for part in parts()] if wrong and wrong[0].case.user.get(name) is not None else []
+    if not each:
+        return None
+    if not any(each):
+        message = f"it is right for each of the {len(each)} outputs alone, and wrong for all of them together"
+        return wrong, [Finding("not-linear-in-grad-output", message, evidence={"draws": len(wrong)})]
+    if all([f.cause for f in found] == [f.cause for f in each[0]] for found in each):
+        return wrong, each[0]
+    return wrong, [
+        replace(
+            finding, message=f"of output {index}: {finding.message}", evidence={**finding.evidence, "output": index}
+        )
+        for index, found in enumerate(each, 1)
+        for finding in found
+    ]
 
 
 def _compared(name: str, example: Judged) -> Gradient:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._errors import error
 from .calling import call
+from .returned import is_gradient_name
+
+if TYPE_CHECKING:
+    from .outputs import Outputs
 
 # The words for an option, and the first of them is the framework's.
 OPTION_WORDS: dict[str, tuple[str, ...]] = {
@@ -46,9 +50,10 @@ def invoke(stage: str, function: Callable[..., Any], arguments: Mapping[str, Any
     return call(stage, function, *(v for n, v in arguments.items() if n not in keywords), **keywords)
 
 
-def takes_any(function: Callable[..., Any]) -> bool:
-    """Whether the function has a `*args`."""
-    return any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in inspect.signature(function).parameters.values())
+def rest(function: Callable[..., Any]) -> str | None:
+    """The name of the function's `*args`, if it has any."""
+    every = inspect.signature(function).parameters.values()
+    return next((p.name for p in every if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
 
 
 def option_of(name: str) -> str | None:
@@ -71,7 +76,7 @@ def bind(
 
     Raises `HandgradError` if a parameter is neither.
     """
-    if takes_any(function):
+    if rest(function) is not None:
         return dict(inputs)
     known = parameters(function, skip) + _keyword_only(function)
     left = [name for name in inputs if name not in {p.name for p in known}]
@@ -122,53 +127,63 @@ def dictionary(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def bind_backward(
     function: Callable[..., Any],
-    grad: Any,
+    grads: Sequence[Any],
     arguments: Mapping[str, Any],
-    output: Any,
-    extras: Sequence[Any],
+    outputs: Outputs,
     options: Mapping[str, Any],
 ) -> list[Any]:
     """The arguments of a backward call.
 
-    `arguments` are those of the forward call and `extras` what it returned beside the output (a cache). The gradient
-    comes first; the rest is told by name where the names say it, else by position.
+    `arguments` are those of the forward call and `outputs` what it returned, a cache among it. The gradients come
+    first, one for each output; the rest is told by name where the names say it, else by position.
     """
-    if takes_any(function):
-        return [grad, *(extras or arguments.values())]
+    grads, extras = [tuple(grads)] if outputs.bundled else list(grads), outputs.extras
+    if rest(function) is not None:
+        return [*grads, *(extras or arguments.values())] if len(grads) == 1 else grads
     known = parameters(function)
     needed = [p for p in known if p.default is inspect.Parameter.empty]
-    if extras and len(needed) == len(extras) + 1 <= len(known):
-        return [grad, *extras]
+    places = _grad_places(known, arguments, len(grads))
+    others = [p.name for i, p in enumerate(needed) if i not in places]
+    is_cached = not all(name in arguments for name in others)
+    if extras and is_cached and len(needed) == len(extras) + len(grads) <= len(known):
+        cached, order = iter(extras), places if len(places) == len(grads) else list(range(len(grads)))
+        return [grads[order.index(i)] if i in order else next(cached) for i in range(len(needed))]
     if extras and len(needed) == len(extras) and not _is_grad(needed[0].name):
         return list(extras)
-    values = {**{f"{name}": value for name, value in arguments.items()}}
-    place = _grad_place(known, values)
+    values = {**outputs.named, **{f"{name}": value for name, value in arguments.items()}}
     if len(extras) == 1 and len(known) > 1:
-        cache = next((p.name for p in known if p.name in ("cache", "ctx", "saved", "memory", "context")), None)
+        cache = next((p.name for p in known if p.name in _CACHES), None)
         values |= {cache: extras[0]} if cache else {}
-    by_name = [_by_name(p, values, output, options) for index, p in enumerate(known) if index != place]
+    by_name = [_by_name(p, values, outputs.values[0], options) for i, p in enumerate(known) if i not in places]
     if all(found is not _MISSING for found in by_name):
-        if place is not None:
+        for place, grad in zip(places, grads, strict=False):
             by_name.insert(place, grad)
         while by_name and by_name[-1] is _DEFAULT:
             by_name.pop()
         return [known[i].default if value is _DEFAULT else value for i, value in enumerate(by_name)]
-    return [grad, *list(arguments.values())[: len(known) - 1]]
+    return [*grads, *list(arguments.values())[: len(known) - len(grads)]]
 
 
 _MISSING, _DEFAULT = object(), object()
+_CACHES = ("cache", "ctx", "saved", "memory", "context")
 
 
 def _is_grad(name: str) -> bool:
     return name.lower().startswith(_GRADS)
 
 
-def _grad_place(known: Sequence[inspect.Parameter], values: Mapping[str, Any]) -> int | None:
-    """Where grad_output goes: first, unless that name is an input's; nowhere if every name is an input's."""
+def _grad_places(known: Sequence[inspect.Parameter], values: Mapping[str, Any], count: int) -> list[int]:
+    """Where the gradients of the outputs go: first, unless that name is an input's or a cache's, or as they are named.
+
+    Nowhere if every name is an input's.
+    """
     unknown = [index for index, p in enumerate(known) if p.name not in values]
-    if not known or 0 in unknown:
-        return 0 if known else None
-    return next((index for index in unknown if _is_grad(known[index].name)), None)
+    named = [index for index in unknown if _is_grad(known[index].name) or is_gradient_name(known[index].name)]
+    if count > 1:
+        return named[:count] if len(named) >= count else list(range(count))
+    if not known or (0 in unknown and not (known[0].name in _CACHES and named)):
+        return [0] if known else []
+    return named[:1]
 
 
 def _by_name(parameter: inspect.Parameter, values: Mapping[str, Any], output: Any, options: Mapping[str, Any]) -> Any:

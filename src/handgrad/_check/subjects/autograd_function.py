@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,6 +20,9 @@ class Context:
     def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
         self.needs_input_grad = needs_input_grad
         self.saved_tensors: tuple[Any, ...] = ()
+        self.dirty: tuple[Any, ...] = ()
+        self.constant: tuple[Any, ...] = ()
+        self.materialize = True
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors for `saved_tensors`."""
@@ -28,10 +31,25 @@ class Context:
     def save_for_forward(self, *tensors: Any) -> None:
         """Keep nothing: forward mode is not checked."""
 
-    def mark_dirty(self, *_: Any) -> None:
-        """Accept the engine's bookkeeping."""
+    def mark_dirty(self, *tensors: Any) -> None:
+        """Inputs that forward changes in place."""
+        self.dirty = tensors
 
-    mark_non_differentiable = set_materialize_grads = mark_dirty
+    def mark_non_differentiable(self, *tensors: Any) -> None:
+        """Outputs that have no gradient."""
+        self.constant = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether the gradient of an output that nobody used is zeros, or else None."""
+        self.materialize = value
+
+    def has_gradient(self, output: Any) -> bool:
+        """Whether an output has a gradient: an index has none, nor has what is marked."""
+        return is_floating(output) and not any(output is other for other in self.constant)
+
+    def unused(self, output: Any) -> Any:
+        """What backward gets for an output without a gradient."""
+        return torch.zeros_like(output) if isinstance(output, Tensor) and self.materialize else None
 
     @property
     def saved_variables(self) -> tuple[Any, ...]:
@@ -67,17 +85,20 @@ class AutogradFunction:
         # autograd needs a leaf, in-place code a tensor that is none
         given |= {name: leaf.clone() for name, leaf in leaves.items()}
         context = Context(tuple(is_floating(value) for value in given.values()))
-        output = self._forward(context, list(given.values()))
-        many = isinstance(output, tuple | list)
+        result = self._forward(context, list(given.values()))
+        results = list(result) if isinstance(result, tuple | list) else [result]
+        outputs = [value for value in results if context.has_gradient(value)] or results[:1]
         differentiable = [name for name, value in given.items() if is_floating(value)]
 
-        def backward(grad: Any) -> Returned:
-            grads = [grad, *(torch.zeros_like(other) for other in output[1:])] if many else [grad]
+        def backward(grads: Sequence[Any]) -> Returned:
+            left = iter(grads)
+            every = [next(left) if any(v is o for o in outputs) else context.unused(v) for v in results]
             with torch.no_grad():
-                value = call("backward", self.functions[1], context, *grads)
+                value = call("backward", self.functions[1], context, *every)
             return by_position(value, given, differentiable, strict=True)
 
-        return Start(output[0] if many else output, leaves, backward, lambda: _saved(context))
+        dirty = frozenset(n for n, v in given.items() if any(v is other for other in context.dirty))
+        return Start(outputs, leaves, backward, lambda: _saved(context), dirty=dirty)
 
     def _forward(self, context: Context, given: list[Any]) -> Any:
         if self.with_context:

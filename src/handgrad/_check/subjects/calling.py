@@ -82,8 +82,8 @@ def _rewind(namespace: Mapping[str, Any]) -> None:
 
 
 def to_library(tensor: Tensor, library: Library) -> Any:
-    """A fresh tensor or array for the checked code to work on."""
-    return tensor.clone() if library == "torch" else tensor.detach().numpy().copy()
+    """A fresh tensor or array for the checked code to work on, laid out in memory as the tensor is."""
+    return tensor.clone() if library == "torch" else np.copy(tensor.detach().numpy(), order="K")
 
 
 def is_numeric(value: object) -> bool:

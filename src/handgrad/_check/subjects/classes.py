@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,7 +14,8 @@ from ..._errors import error
 from . import arguments as args
 from . import state
 from .calling import Library, call, from_library, is_floating
-from .functions import cached, split
+from .functions import cached
+from .outputs import split
 from .places import Place, places
 from .returned import Returned, by_position, is_target, word
 from .source import returned_names
@@ -56,52 +58,56 @@ class ClassInstance:
 
         def begin(given: Mapping[str, Any]) -> Start:
             leaves = {name: state.put(places[name], value, library, track=track) for name, value in values.items()}
-            return self._pass(thing, places, given, options, leaves, track)
+            known = {name: leaf for name, leaf in leaves.items() if leaf is not None}
+            return _Pass(thing, places, tuple(values), options).forward(given, known, track)
 
         start = begin(arguments)
         start.again = lambda: begin({name: copy.deepcopy(value) for name, value in arguments.items()})
         return start
 
-    def _pass(
-        self,
-        thing: Any,
-        places: Mapping[str, list[Place]],
-        inputs: Mapping[str, Any],
-        options: Mapping[str, Any],
-        leaves: Mapping[str, Tensor | None],
-        track: bool,
-    ) -> Start:
-        forward = _forward(thing)
-        given = args.bind(forward, inputs, options)
-        own = {n: v.requires_grad_() for n, v in given.items() if track and is_floating(v)}
-        earlier = state.snapshot(thing)
-        value = args.invoke("forward", forward, given | {name: leaf.clone() for name, leaf in own.items()})
-        output, extras = split(value if value is not None else state.output(thing, earlier))
-        closure = value[1] if isinstance(value, tuple) and len(value) == 2 and callable(value[1]) else None
 
-        def backward(grad: Any) -> Returned:
-            before = state.snapshot(thing)
-            old = {n: v for n, p in places.items() if (v := from_library(p[0].value)) is not None}
-            function = closure or _backward(thing)
-            bound = [grad] if closure else args.bind_backward(function, grad, given, output, extras, options)
-            result = call("backward", function, *bound)
-            returned = _returned(result, given, list(places), function)
-            inputs_left = [name for name in given if is_floating(given[name]) and name not in returned.values]
-            aside = state.input_gradients(thing, inputs_left, before)
-            left = {name: where for name, where in places.items() if name not in returned.values}
-            kept = state.gradients(thing, left, before)
-            rate = _rate(thing, function, bound)
-            moved = state.steps({n: p for n, p in left.items() if n not in kept}, old, rate) if rate else {}
-            missing = {
-                n: None for n, p in left.items() if isinstance(p[0].value, nn.Parameter) and n not in kept | moved
-            }
-            used = any(argument is grad for argument in bound)
-            return Returned(
-                {**aside, **returned.values, **kept, **moved, **missing}, returned.wrong_count, used, frozenset(moved)
-            )
+@dataclass
+class _Pass:
+    """One forward pass of an object, and its backward pass."""
 
-        known = {name: leaf for name, leaf in leaves.items() if leaf is not None}
-        return Start(output, {**own, **known}, backward, lambda: _kept(thing) | cached(extras))
+    thing: Any
+    places: Mapping[str, list[Place]]  # what may be a parameter
+    drawn: tuple[str, ...]  # and what was given a value
+    options: Mapping[str, Any]
+
+    def forward(self, inputs: Mapping[str, Any], leaves: Mapping[str, Tensor], track: bool) -> Start:
+        forward = _forward(self.thing)
+        self.given = args.bind(forward, inputs, self.options)
+        own = {n: v.requires_grad_() for n, v in self.given.items() if track and is_floating(v)}
+        earlier = state.snapshot(self.thing)
+        value = args.invoke("forward", forward, self.given | {name: leaf.clone() for name, leaf in own.items()})
+        self.closure = value[1] if isinstance(value, tuple) and len(value) == 2 and callable(value[1]) else None
+        result = value[0] if self.closure else value if value is not None else state.output(self.thing, earlier)
+        self.made = split(result, forward, self.closure or getattr(self.thing, "backward", None), self.given)
+        saved = lambda: _kept(self.thing) | cached(self.made.extras)  # noqa: E731
+        return Start(self.made.values, {**own, **leaves}, self.backward, saved)
+
+    def backward(self, grads: Sequence[Any]) -> Returned:
+        thing, given, function = self.thing, self.given, self.closure or _backward(self.thing)
+        before = state.snapshot(thing)
+        old = {n: v for n, p in self.places.items() if (v := from_library(p[0].value)) is not None}
+        bound = list(grads) if self.closure else args.bind_backward(function, grads, given, self.made, self.options)
+        returned = _returned(call("backward", function, *bound), given, list(self.places), function)
+        inputs_left = [name for name in given if is_floating(given[name]) and name not in returned.values]
+        aside = state.input_gradients(thing, inputs_left, before)
+        left = {name: where for name, where in self.places.items() if name not in returned.values}
+        kept = state.gradients(thing, left, before)
+        rate = _rate(thing, function, bound)
+        moved = state.steps({n: p for n, p in left.items() if n not in kept}, old, rate) if rate else {}
+        missing = [name for name in left if name in self.drawn and name not in kept | moved]
+        return Returned(
+            {**aside, **returned.values, **kept, **moved, **dict.fromkeys(missing)},
+            returned.wrong_count,
+            used_grad=self.made.handed(bound, grads),
+            updated=frozenset(moved),
+            unclaimed=state.unclaimed(thing, before, [*kept.values()], [self.places[name] for name in missing]),
+            ignored=self.made.ignored(bound),
+        )
 
 
 def _forward(thing: Any) -> Callable[..., Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from . import arguments as args
-from .calling import Library, call, is_floating, is_numeric
+from .calling import Library, call, is_floating
+from .outputs import split
 from .returned import Returned, by_position
 from .start import Start
 
@@ -36,24 +38,17 @@ class Functions:
         given = args.bind(self.functions[0], inputs, options)
         leaves = {n: v.requires_grad_() for n, v in given.items() if track and is_floating(v)}
         given |= {name: leaf.clone() for name, leaf in leaves.items()}
-        value = args.invoke("forward", self.functions[0], given)
-        output, extras = split(value)
+        made = split(args.invoke("forward", self.functions[0], given), self.functions[0], self.functions[1], given)
         differentiable = [name for name, argument in given.items() if is_floating(argument)]
 
-        def backward(grad: Any) -> Returned:
-            bound = args.bind_backward(self.functions[1], grad, given, output, extras, options)
-            returned = by_position(call("backward", self.functions[1], *bound), given, differentiable, strict=False)
-            returned.used_grad = any(argument is grad for argument in bound)
+        def backward(grads: Sequence[Any]) -> Returned:
+            bound = args.bind_backward(self.functions[1], grads, given, made, options)
+            value, loss = call("backward", self.functions[1], *bound), np.ndim(made.values[0]) == 0
+            returned = by_position(value, given, differentiable, strict=False, loss=loss)
+            returned.used_grad, returned.ignored = made.handed(bound, grads), made.ignored(bound)
             return returned
 
-        return Start(output, leaves, backward, lambda: cached(extras))
-
-
-def split(value: Any) -> tuple[Any, list[Any]]:
-    """What a forward returned, as the output and what it keeps beside it."""
-    if isinstance(value, tuple | list) and value and is_numeric(value[0]):
-        return value[0], [] if len(value) == 2 and callable(value[1]) else list(value[1:])
-    return value, []
+        return Start(made.values, leaves, backward, lambda: cached(made.extras))
 
 
 def cached(extras: list[Any]) -> dict[str, Any]:

@@ -11,8 +11,12 @@ from torch import Tensor
 
 from .calling import gradient, is_numeric
 
-# A loss has no gradient with respect to these, whatever their dtype.
-_TARGETS = {"target", "targets", "label", "labels", "y_true", "ytrue", "t", "truth", "y", "mask", "onehot", "one_hot"}
+# A loss has no gradient with respect to these, whatever their dtype; two of them mean other things elsewhere.
+_TARGETS = {
+    "target", "targets", "tgt", "label", "labels", "y_true", "ytrue", "truth", "gt", "ground_truth",
+    "onehot", "one_hot", "mask", "attn_mask", "attention_mask", "padding_mask", "t", "y",
+}  # fmt: skip
+_SHORT = ("t", "y")
 _SYNONYMS = {
     "w": {"w", "weight", "weights", "kernel", "kernels", "filter", "filters"},
     "b": {"b", "bias", "biases"},
@@ -33,6 +37,8 @@ class Returned:
     wrong_count: int | None = None  # how many came back, where it is a wrong number
     used_grad: bool = True  # whether the backward has an argument for grad_output; a loss need not
     updated: frozenset[str] = frozenset()  # gradients read off an update, whose sign and mean are the update's
+    unclaimed: int = 0  # arrays that backward left and that are nobody's gradient by their names
+    ignored: int = 0  # further arrays that forward returned, which backward is neither handed nor asked a gradient of
 
     def tensors(self) -> dict[str, Tensor | None]:
         """The same as float64 tensors."""
@@ -42,6 +48,11 @@ class Returned:
 def is_target(name: str) -> bool:
     """Whether an input of this name is something to compare with: labels, a mask."""
     return name.lower() in _TARGETS
+
+
+def _is_compared(name: str, value: Any, *, loss: bool) -> bool:
+    """Whether an input is something to compare with: by its name, where that is short by its values or use as well."""
+    return is_target(name) and (name.lower() not in _SHORT or loss or _is_label(value))
 
 
 def _is_label(value: Any) -> bool:
@@ -69,11 +80,14 @@ def is_gradient_name(name: str) -> bool:
     return bool(re.match(starts, name)) or any(part in name.lower() for part in ("grad", "delta", "nabla", "_wrt_"))
 
 
-def by_position(value: Any, arguments: Mapping[str, Any], differentiable: Sequence[str], *, strict: bool) -> Returned:
+def by_position(
+    value: Any, arguments: Mapping[str, Any], differentiable: Sequence[str], *, strict: bool, loss: bool = False
+) -> Returned:
     """The gradients of a call that returns them in the order of its arguments.
 
     A tuple may have one entry for every argument, for every tensor, or for every floating point tensor that is not a
-    loss's target; with `strict` (an autograd.Function) only the first. Any other number is a wrong count.
+    target (`loss` says that the output is a single number); with `strict` (an autograd.Function) only the first. Any
+    other number is a wrong count.
     """
     if isinstance(value, Mapping):
         return Returned(_by_name(value, differentiable))
@@ -81,13 +95,14 @@ def by_position(value: Any, arguments: Mapping[str, Any], differentiable: Sequen
     while len(items) > len(arguments) and items[-1] is None:
         items.pop()
     tensors = [name for name, argument in arguments.items() if is_numeric(argument) and hasattr(argument, "shape")]
-    asked = [name for name in differentiable if not (is_target(name) and _is_label(arguments[name]))]
+    asked = [name for name in differentiable if not _is_compared(name, arguments[name], loss=loss)]
     orders: list[Sequence[str]] = [tuple(arguments), tensors, differentiable, asked]
     while not strict and items and items[-1] is None and len(items) not in map(len, orders):
         items.pop()
     for order in orders[:1] if strict else orders:
         if len(order) == len(items):
-            return Returned({n: g for n, g in zip(order, items, strict=True) if n in differentiable})
+            found = {n: g for n, g in zip(order, items, strict=True) if n in differentiable}
+            return Returned(dict.fromkeys(n for n in differentiable if n not in found) | found)
     values = dict(zip(differentiable, items, strict=False))
     missing = dict.fromkeys(asked) if not strict else dict.fromkeys(differentiable)
     return Returned(missing | values, wrong_count=len(items))

@@ -86,6 +86,22 @@ def returned_names(function: Callable[..., Any]) -> list[str]:
     return [node.id if isinstance(node, ast.Name) else _attribute(node) for node in returns(found.tree)]
 
 
+def returns_none(function: Callable[..., Any], position: int) -> bool:
+    """Whether the element of the return statement at a position is None as it is written, or nothing else ever.
+
+    Where there is no source, or no such element (`(dx, *[None] * 3)`), a None that came back is taken to be meant.
+    """
+    found = source(function)
+    elements = returns(found.tree) if found is not None else []
+    if found is None or position >= len(elements) or any(isinstance(node, ast.Starred) for node in elements):
+        return True
+    node = elements[position]
+    if isinstance(node, ast.Name):
+        made = [value for target, value in _assignments(found.tree) if _root(target) == node.id]
+        return all(isinstance(value, ast.Constant) and value.value is None for value in made)
+    return isinstance(node, ast.Constant) and node.value is None
+
+
 def _attribute(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else ""
 

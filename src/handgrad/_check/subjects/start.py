@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ from .returned import Returned
 
 @dataclass
 class Start:
-    """The output as it came, and how to go on."""
+    """The outputs as they came, and how to go on."""
 
-    output: Any
+    outputs: Sequence[Any]  # those that have a gradient; one nearly always
     leaves: Mapping[str, Tensor]  # what autograd can differentiate with respect to, when tracked
-    backward: Callable[[Any], Returned]
+    backward: Callable[[Sequence[Any]], Returned]  # takes one gradient for each output
     saved: Callable[[], Mapping[str, Any]] = dict
     again: Callable[[], Start] | None = None  # the same call on the same object once more, where there is one
+    dirty: frozenset[str] = frozenset()  # inputs that the code says it changes in place

@@ -6,6 +6,7 @@ belongs to the parameter of the same owner whose word is the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -113,6 +114,13 @@ def _by_shape(fresh: list[Place], left: Mapping[str, list[Place]]) -> dict[str, 
         if len(fitting) == 1 and shapes.count(shape) == 1:
             found[name] = fitting[0].value
     return found
+
+
+def unclaimed(thing: object, before: Snapshot, taken: list[Any], missing: list[list[Place]]) -> int:
+    """How many arrays backward has left that nobody took for a gradient, though they could be a missing one."""
+    sizes = {math.prod(aliases[0].value.shape) for aliases in missing}
+    fresh = [p.value for p in _fresh(thing, before) if not any(p.value is value for value in taken)]
+    return sum(math.prod(value.shape) in sizes for value in fresh)
 
 
 def _unchanged(now: Any, then: Any) -> bool:

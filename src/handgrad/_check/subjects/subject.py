@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,8 +21,8 @@ from .start import Start
 class Run:
     """One forward pass of the checked code; `backward` may be called on it, once or more."""
 
-    output: Tensor  # float64, detached
-    raw: Any  # the output as the code made it, with its graph when tracked
+    output: Tensor  # float64, detached; several outputs are one flat tensor
+    raw: Tensor | None  # the same as the code made it, with its graph when tracked; None where that is no tensor
     leaves: Mapping[str, Tensor]
     start: Start
     subject: Subject
@@ -28,6 +30,8 @@ class Run:
     returned_count: int | None = None  # how many gradients came back, where that is a wrong number
     used_grad: bool = True  # whether backward has an argument for grad_output; a loss need not
     updated: frozenset[str] = frozenset()  # gradients that were read off an update of the parameters
+    unclaimed: int = 0  # arrays that backward left and that are nobody's gradient by their names
+    ignored: int = 0  # further arrays that forward returned, which backward is neither handed nor asked a gradient of
 
     def backward(self, grad_output: Tensor) -> dict[str, Tensor | None]:
         """The gradients by input and parameter, as float64 of whatever shape; None where nothing came back.
@@ -35,9 +39,9 @@ class Run:
         Raises `UserCodeError` if the code raises.
         """
         with steady(self.subject.namespace):
-            grad = to_library(grad_output, self.subject.library)
-            returned = self.start.backward(grad if grad_output.ndim or self.subject.library == "torch" else float(grad))
+            returned = self.start.backward(self.subject.handed(self.start, grad_output))
         self.returned_count, self.used_grad, self.updated = returned.wrong_count, returned.used_grad, returned.updated
+        self.unclaimed, self.ignored = returned.unclaimed, returned.ignored
         self.single = self.single or is_single_precision(*returned.values.values())
         return returned.tensors()
 
@@ -74,6 +78,8 @@ class Subject:
         self.name = adapter.name
         self.namespace: Mapping[str, Any] = getattr(adapter.functions[0], "__globals__", {})
         self.library: Library = guess(adapter.functions)
+        self.part: int | None = None  # the output that counts, of several; all of them where it is None
+        self.outputs = 1  # how many there are, once it has run
         self._settled = False
 
     def run(
@@ -108,10 +114,39 @@ class Subject:
         given = {name: to_library(value, library) for name, value in inputs.items()}
         with steady(self.namespace), torch.set_grad_enabled(track):
             start = self.adapter.start(given, options, library=library, track=track)
-        output = from_library(start.output)
-        wrong_kind = library == "torch" and not isinstance(start.output, Tensor)
-        if output is None or (wrong_kind and not self._settled):
-            kind = type(start.output).__name__
+        made, self.outputs = [from_library(output) for output in start.outputs], len(start.outputs)
+        wrong_kind = library == "torch" and not all(isinstance(output, Tensor) for output in start.outputs)
+        if any(output is None for output in made) or (wrong_kind and not self._settled):
+            kind = type(start.outputs[0]).__name__
             problem = error("check", f"the forward of `{self.name}` returns no tensor but {kind}")
             raise UserCodeError("forward", problem) if not self._settled else problem
-        return Run(output, start.output, start.leaves, start, self, is_single_precision(start.output))
+        output = self._whole([output for output in made if output is not None])
+        raw = self._whole(start.outputs) if all(isinstance(value, Tensor) for value in start.outputs) else None
+        return Run(output, raw, start.leaves, start, self, is_single_precision(*start.outputs))
+
+    def of_output(self, index: int) -> Subject:
+        """The same code with one of its outputs only: the others are handed zeros."""
+        one = copy.copy(self)
+        one.part = index
+        return one
+
+    def _whole(self, outputs: Sequence[Tensor]) -> Tensor:
+        """The one output, the one that counts, or all in one flat tensor."""
+        if len(outputs) == 1 or self.part is not None:
+            return outputs[self.part or 0]
+        return torch.cat([output.reshape(-1) for output in outputs])
+
+    def pieces(self, start: Start, grad_output: Tensor) -> list[Tensor]:
+        """The gradient of each output, from that of the whole."""
+        shapes = [tuple(output.shape) if hasattr(output, "shape") else () for output in start.outputs]
+        if len(shapes) == 1:
+            return [grad_output]
+        if self.part is not None:
+            return [grad_output if i == self.part else grad_output.new_zeros(s) for i, s in enumerate(shapes)]
+        flat = torch.split(grad_output, [math.prod(shape) for shape in shapes])
+        return [piece.reshape(shape) for piece, shape in zip(flat, shapes, strict=True)]
+
+    def handed(self, start: Start, grad_output: Tensor, layout: Callable[[Tensor], Tensor] | None = None) -> list[Any]:
+        """What backward is called with: a gradient for each output in the code's own library."""
+        grads = [to_library(layout(g) if layout else g, self.library) for g in self.pieces(start, grad_output)]
+        return [grad if grad.ndim or self.library == "torch" else float(grad) for grad in grads]
