@@ -95,22 +95,25 @@ def _again(case: Case, subject: Subject) -> Iterator[About]:
     with steady(subject.namespace), torch.no_grad():
         second = start.again() if start.again else _start(case, subject)[1]
     repeated = _gradients(second, case, subject)
-    for name, before in first.items():
-        after = repeated.get(name)
-        if name not in case.inputs or not _differ(before, after, case.tolerance):
+    for name, before, after in _comparable(first, repeated, case):
+        if same(before, after, case.tolerance):
             continue
-        assert before is not None and after is not None
         if start.again and _accumulates(subject) and same(2 * before, after, case.tolerance):
             continue  # PyTorch's own convention: gradients add up until zero_grad
         message = f"the same call gives another gradient the second time: {_largest_change(before, after)}"
         yield name, Finding("not-repeatable", message, fix="set the gradients anew in each backward pass")
 
 
-def _differ(before: Tensor | None, after: Tensor | None, tolerance: float) -> bool:
-    """Whether two gradients are there and differ; NaN and infinity are wrong in themselves and tell nothing."""
-    if before is None or after is None or not torch.isfinite(before).all() or not torch.isfinite(after).all():
-        return False
-    return not same(before, after, tolerance)
+def _comparable(
+    first: Mapping[str, Tensor | None], second: Mapping[str, Tensor | None], case: Case
+) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Gradients that came back both times; NaN and infinity are wrong in themselves and tell nothing."""
+    for name, before in first.items():
+        after = second.get(name)
+        if name not in case.inputs or before is None or after is None:
+            continue
+        if torch.isfinite(before).all() and torch.isfinite(after).all():
+            yield name, before, after
 
 
 def _accumulates(subject: Subject) -> bool:
@@ -135,9 +138,8 @@ def _strides(case: Case, subject: Subject) -> Iterator[About]:
         other = _gradients(_start(case, subject)[1], case, subject, _turned)
     except UserCodeError:
         return  # it says so itself
-    for name, before in plain.items():
-        after = other.get(name)
-        if name in case.inputs and _differ(before, after, case.tolerance):
+    for name, before, after in _comparable(plain, other, case):
+        if not same(before, after, case.tolerance):
             message = "grad_output with the same values in another memory layout gives another gradient"
             yield name, Finding("assumes-contiguous", message, fix="grad_output.contiguous() first")
 
