@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,17 @@ def test_text_has_colours_only_where_there_is_a_terminal(
     monkeypatch.setenv("NO_COLOR", "1")
     show(report, as_json=False, verbose=False)
     assert "\x1b[3" not in capsys.readouterr().out
+
+
+def test_the_commands_own_process_does_without_torch() -> None:
+    """It takes a second to import, and the process of the checked code imports it already."""
+    code = """
+import sys
+from handgrad._cli import main
+from handgrad._check.render import text
+try:
+    main(["check", "x.py", "--nonsense"])
+except SystemExit:
+    print("torch" in sys.modules, "numpy" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False False\n"

@@ -1,34 +1,38 @@
 """Checking a file in a process of its own, which may loop, print, fork, allocate or die without harm to this one.
 
-The child leads a session of its own and works in a temporary directory for temporary files. When it is done, or its
-time is up, everything that carries its mark in the environment is killed, and the directory is removed.
+Between that process and this one stands a third, the keeper: it ends whatever the checked code started, and removes its
+temporary files, also when this process is killed. The report comes through shared memory, which no file descriptor of
+the checked code leads to, and begins with a word that only this process and the checker in that one know.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import secrets
 import selectors
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .._errors import HandgradError
+from .._errors import HandgradError, error
+from . import keeper
 from .encoding import decode
 from .report import Report
 from .request import TIMEOUT, Request
+from .shared import SIZE, Shared
 
-_MARK = "HANDGRAD_CHECK"
 PRINTED = 64 << 10  # how much of what the checked code prints is handed on
-_RESULT = 64 << 20  # no report is longer
+_GRACE = 2 * keeper.GRACE  # seconds for the keeper to clear up
 
 
 def check_apart(request: Request, timeout: float = TIMEOUT, printed: Callable[[bytes], None] | None = None) -> Report:
@@ -37,140 +41,125 @@ def check_apart(request: Request, timeout: float = TIMEOUT, printed: Callable[[b
     `printed` gets what the checked code prints, up to a limit; by default that goes to standard error.
     Raises `HandgradError` if the request itself is wrong.
     """
-    mark = uuid.uuid4().hex
-    with tempfile.TemporaryDirectory(prefix="handgrad-") as folder:
-        child = _Child(request, mark, folder, printed or _to_stderr)
+    if not 0 < timeout < math.inf:
+        raise error("check", f"a timeout of {timeout:g} s", needed="a number of seconds above 0")
+    token = secrets.token_hex(16)
+    with tempfile.TemporaryFile() as file:
+        file.truncate(SIZE)
+        shared = Shared(file.fileno())
+        shared.write(json.dumps({"token": token, "request": request.plain()}).encode())
+        apart = _Apart(file.fileno(), printed or _to_stderr)
         try:
-            child.listen(time.monotonic() + timeout)
+            apart.listen(time.monotonic() + timeout)
         finally:
-            child.end()
-    return child.report(timeout)
+            apart.end()
+        return _report(apart, shared.stage, _said(shared.read(), token), timeout)
 
 
-@dataclass
-class _Child:
-    request: Request
-    mark: str
-    folder: str
-    printed: Callable[[bytes], None]
-    stage: str = "starting"
-    message: dict[str, Any] = field(default_factory=dict)
-    timed_out: bool = False
-    shown: int = 0
+class _Apart:
+    """The process of the checked code, with its keeper."""
 
-    def __post_init__(self) -> None:
-        self.reading, writing = os.pipe()
-        environment = os.environ | {_MARK: self.mark, "TMPDIR": self.folder, "PYTHONDONTWRITEBYTECODE": "1"}
-        package = str(Path(__file__).parents[2])
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-        try:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "handgrad._check.child", str(writing)],
-                stdin=subprocess.PIPE,
+    def __init__(self, memory: int, printed: Callable[[bytes], None]) -> None:
+        self.printed, self.shown = printed, 0
+        self.timed_out = False
+        self.status: int | None = None  # as `os.waitpid` gives it; None while it runs, and if the keeper was killed
+        self.folder = os.path.join(tempfile.gettempdir(), f"handgrad-{secrets.token_hex(8)}")
+        self.lifeline, theirs = socket.socketpair()
+        child = [sys.executable, "-P", "-m", f"{__package__}.child", str(memory)]
+        with theirs:
+            self.keeper = subprocess.Popen(
+                [sys.executable, "-I", "-S", keeper.__file__, self.folder, *child],
+                stdin=theirs.fileno(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=[writing],
-                env=environment,
-                start_new_session=True,
+                pass_fds=[memory],
+                env=_environment(self.folder),
+                start_new_session=True,  # Ctrl-C in a terminal is for this process
             )
-        finally:
-            os.close(writing)
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(self.request.plain()).encode() + b"\n")
-            self.process.stdin.close()
+        assert self.keeper.stdout is not None
+        self.output = self.keeper.stdout
 
     def listen(self, deadline: float) -> None:
-        """Read messages and output until the child closes its channel or the time is up."""
-        assert self.process.stdout is not None
-        output, buffer, size = self.process.stdout.fileno(), b"", 0
+        """Hand on what is printed until it is over or the time is up."""
         with selectors.DefaultSelector() as selector:
-            selector.register(self.reading, selectors.EVENT_READ)
-            selector.register(output, selectors.EVENT_READ)
+            selector.register(self.lifeline, selectors.EVENT_READ)
+            selector.register(self.output, selectors.EVENT_READ)
             while not self.timed_out:
-                ready = selector.select(max(0.0, deadline - time.monotonic()))
-                self.timed_out = not ready and time.monotonic() >= deadline
-                for descriptor in [key.fd for key, _ in ready]:
-                    data = os.read(descriptor, 1 << 16)
-                    if descriptor == output:
-                        self._show(data)
-                        if not data:
-                            selector.unregister(output)
-                        continue
-                    size += len(data)
-                    *lines, buffer = (buffer + data).split(b"\n")
-                    self._take(lines)
-                    if not data or size > _RESULT or set(self.message) & {"report", "usage", "failure"}:
-                        return
+                ready = [key.fileobj for key, _ in selector.select(max(0.0, deadline - time.monotonic()))]
+                if self.lifeline in ready:
+                    return
+                if self.output in ready and not self._show(os.read(self.output.fileno(), 1 << 16)):
+                    selector.unregister(self.output)
+                self.timed_out = time.monotonic() >= deadline
 
-    def _take(self, lines: list[bytes]) -> None:
-        for line in lines:
-            with contextlib.suppress(ValueError):
-                self.message = json.loads(line)
-                self.stage = self.message.get("stage", self.stage)
+    def end(self) -> None:
+        """Have everything killed and cleared up, and collect the status."""
+        with contextlib.suppress(OSError):
+            self.lifeline.shutdown(socket.SHUT_WR)
+            self.lifeline.settimeout(_GRACE)
+            self.status = int(self.lifeline.recv(32) or b"-1")
+        self.lifeline.close()
+        if self.status is None or self.status < 0:  # the keeper was killed, and could not clear up
+            self.status = None
+            self.keeper.kill()
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.keeper.wait()
+        os.set_blocking(self.output.fileno(), False)
+        with contextlib.suppress(BlockingIOError):  # a process that escaped may hold the other end
+            while data := os.read(self.output.fileno(), 1 << 16):
+                self._show(data)
+        self.output.close()
 
-    def _show(self, data: bytes) -> None:
+    def _show(self, data: bytes) -> bytes:
+        """Hand on what was printed, up to the limit; returned as it came."""
         if data and self.shown < PRINTED:
             self.printed(data[: PRINTED - self.shown])
             if self.shown + len(data) >= PRINTED:
                 self.printed(b"\n... (more output of the checked code is not shown)\n")
         self.shown += len(data)
-
-    def end(self) -> None:
-        """Kill the child and whatever it left, and collect its status."""
-        os.close(self.reading)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            if not self.timed_out:
-                self.process.wait(1.0)
-        while _kill(self.process.pid, self.mark):
-            time.sleep(0.01)
-        self.process.wait()
-        if self.process.stdout is not None:
-            self._show_rest(self.process.stdout.fileno())
-            self.process.stdout.close()
-
-    def _show_rest(self, output: int) -> None:
-        """What is still in the pipe; a process that escaped with the other end must not be waited for."""
-        os.set_blocking(output, False)
-        with contextlib.suppress(BlockingIOError):
-            while data := os.read(output, 1 << 16):
-                self._show(data)
-
-    def report(self, timeout: float) -> Report:
-        """What the child said, or what its end means."""
-        if "report" in self.message:
-            return decode(self.message["report"])
-        if "usage" in self.message:
-            raise HandgradError(self.message["usage"])
-        if self.timed_out:
-            return Report("inconclusive", None, message=f"not done within {timeout:g} s, while in {self.stage}")
-        if "failure" in self.message:
-            return Report("error", None, message=f"{self.stage} raised: {self.message['failure']}")
-        code = self.process.returncode
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
-        return Report("error", None, message=f"the process of the checked code {how} while in {self.stage}")
+        return data
 
 
-def _kill(leader: int, mark: str) -> int:
-    """Kill the child's group and all processes with its mark; how many of the latter there were."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
-    marked = [pid for pid in _marked(mark) if pid != os.getpid()]
-    for pid in marked:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-    return len(marked)
+def _environment(folder: str) -> dict[str, str]:
+    """This process's, with a place for temporary files and this very package to import."""
+    package = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    return os.environ | {"TMPDIR": folder, "PYTHONPATH": path}
 
 
-def _marked(mark: str) -> list[int]:
-    """Processes whose environment has the mark, those that left the session too; only Linux can tell."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*") if sys.platform == "linux" else ():
-        with contextlib.suppress(OSError):
-            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-            if state != "Z" and f"{_MARK}={mark}".encode() in (entry / "environ").read_bytes():
-                found.append(int(entry.name))
-    return found
+def _said(data: bytes, token: str) -> dict[str, Any] | None:
+    """What the child said; None if nothing, `{}` if the word it has to begin with is another."""
+    if data[:1] != b"\n":  # the request, as it was written
+        return None
+    word, _, message = data[1:].partition(b"\n")
+    with contextlib.suppress(ValueError):
+        if secrets.compare_digest(word, token.encode()) and isinstance(said := json.loads(message), dict):
+            return said
+    return {}
+
+
+def _report(apart: _Apart, stage: str, said: dict[str, Any] | None, timeout: float) -> Report:
+    """What the child said, or what its end means."""
+    if said is not None:
+        if "usage" in said:
+            raise HandgradError(said["usage"])
+        if "failure" in said:
+            what = f"the checker itself failed while in {stage}: {said['failure']}"
+            return Report("inconclusive", None, message=what)
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            return decode(said["report"])
+        return Report("error", None, message="the checked code wrote over the checker's report")
+    if apart.timed_out:
+        return Report("inconclusive", None, message=f"not done within {timeout:g} s, while in {stage}")
+    if apart.status is None:
+        end = _end(apart.keeper.returncode)
+        return Report("error", None, message=f"the process that keeps the checked code {end} while in {stage}")
+    end = _end(os.waitstatus_to_exitcode(apart.status))
+    return Report("error", None, message=f"the process of the checked code {end} while in {stage}")
+
+
+def _end(code: int) -> str:
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
 
 
 def _to_stderr(data: bytes) -> None:
