@@ -31,9 +31,9 @@ def test_an_error_from_within_is_not_taken_for_a_wrong_call(monkeypatch: pytest.
     def broken(*_: object) -> Tensor:
         raise TypeError("from within")
 
-    monkeypatch.setattr("handgrad.functional.convolution.algorithm.conv", broken)
+    monkeypatch.setattr("handgrad._algorithms.reference.conv", broken)
     with pytest.raises(TypeError, match=r"^from within$"):
-        hg.conv2d(X, W)
+        hg.conv2d(X, W, algorithm="reference")
 
 
 def test_hints_and_signature_have_no_dims() -> None:

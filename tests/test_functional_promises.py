@@ -125,7 +125,7 @@ def test_signatures_are_the_frameworks(dims: int) -> None:
     for of in ("input", "weight"):
         theirs = inspect.signature(getattr(torch.nn.grad, f"conv{dims}d_{of}")).parameters
         ours = inspect.signature(getattr(hg, f"conv{dims}d_{of}")).parameters
-        assert list(ours) == [*theirs, "padding_mode"]
+        assert list(ours) == [*theirs, "padding_mode", "algorithm"]
         assert all(ours[name].default == theirs[name].default for name in theirs)
 
 

@@ -18,7 +18,7 @@ PACKAGE = Path(hg.__file__).parent
 
 # From the bottom up: a file or folder imports from rungs below its own, and from itself.
 LADDER = [
-    ["_errors", "_config", "_context"],
+    ["_errors", "_config", "_context", "_cache"],
     ["_geometry", "_tensors", "_watch"],
     ["_targets", "_operands", "_padding", "_algorithms"],
     ["functional"],
@@ -139,8 +139,12 @@ from test_functional_promises import calls
 others = {
     "Gradients": lambda: hg.Gradients(None, None, None),
     "HandgradError": lambda: hg.HandgradError("wrong"),
+    "HandgradWarning": lambda: hg.HandgradWarning("not as it could be"),
     "Report": lambda: hg.Report("correct", None),
+    "Trace": lambda: hg.Trace.save,
+    "explain": lambda: hg.explain((1, 1, 3), (1, 1, 2)),
     "check": lambda: hg.check((lambda x: 2 * x, lambda g, x: 2 * g), inputs=["x=3"]),
+    "set_algorithm": lambda: hg.set_algorithm("auto"),
     "show_config": hg.show_config,
     "functional": lambda: hg.functional.conv2d,
     "layers": lambda: hg.layers.Conv2d(1, 1, 1),

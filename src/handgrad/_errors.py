@@ -1,4 +1,4 @@
-"""One root error, and the one place that words an error.
+"""One root error, one warning, and the one place that words an error.
 
 A message is a small table: the operation and what is wrong with it, then one row for each thing involved.
 
@@ -13,6 +13,10 @@ from __future__ import annotations
 
 class HandgradError(ValueError):
     """What every function of handgrad raises on bad input: operation, shapes by name, the equation that failed."""
+
+
+class HandgradWarning(UserWarning):
+    """What works, but not as it could: kernels that are off, a cache that cannot be written, modules left alone."""
 
 
 def error(operation: str, problem: str, hint: object = None, **rows: object) -> HandgradError:

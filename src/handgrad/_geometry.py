@@ -150,7 +150,7 @@ class _Odd:
 
 def frozen(value: object) -> object:
     """A key for a cache: integers as ints, what can be iterated as a tuple, all the way down, anything else as odd."""
-    if isinstance(value, str):
+    if isinstance(value, str) or type(value) is int:
         return value
     converts: tuple[Callable[[Any], object], ...] = (index, lambda entries: tuple(map(frozen, entries)))
     for convert in converts:

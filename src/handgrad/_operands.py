@@ -8,11 +8,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ._cache import cached
 from ._errors import error
 from ._geometry import ConvGeometry, Ints, frozen
 
 _DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64, torch.complex128)
-_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 def check_tensors(op: str, **tensors: Tensor | None) -> None:
@@ -109,29 +109,35 @@ def arranged(result: Tensor, input: Tensor | None, weight: Tensor | None, gradie
         dims == 3 and result.device.type == "cpu" and result.dtype in (torch.float64, torch.complex128, torch.float16)
     )
     known = [] if plain or (gradient and result.is_complex()) else [weight] if dims == 1 else [input, weight]
-    last = any(_is_channels_last(_image(operand)) for operand in known if operand is not None)
-    image = _image(result)
-    # The framework's strides for axes of one as well: from them it tells the format of what comes next.
-    laid = torch.empty_like(image, memory_format=_CHANNELS_LAST[image.dim()] if last else torch.contiguous_format)
-    image = image if image.stride() == laid.stride() else laid.copy_(image)
-    return image.squeeze(2) if dims == 1 else image
+    last = any(_is_channels_last(operand.shape, operand.stride()) for operand in known if operand is not None)
+    strides = _strides(result.shape, last)
+    if result.stride() == strides:
+        return result
+    return result.new_empty_strided(result.shape, strides).copy_(result)
 
 
-def _image(tensor: Tensor) -> Tensor:
-    """(N, C, I) → (N, C, 1, I), as the framework computes in 1-d; others stay as they are."""
-    return tensor.unsqueeze(2) if tensor.dim() == 3 else tensor
-
-
-def _is_channels_last(tensor: Tensor) -> bool:
+@cached
+def _is_channels_last(shape: Ints, strides: Ints) -> bool:
     """Whether strides grow from C over the last axis up to N, by the framework's own rules for axes of one or none."""
-    axes = (1, *range(tensor.dim() - 1, 1, -1), 0)
+    if len(shape) == 3:  # (N, C, I) → (N, C, 1, I), as the framework computes in 1-d
+        shape, strides = (*shape[:2], 1, shape[2]), (*strides[:2], shape[2] * strides[2], strides[2])
     least = 0
-    for axis in axes:
-        size, stride = tensor.shape[axis], tensor.stride(axis)
-        if size == 0 or stride < max(least, int(axis == 1)) or (axis == 0 and least == tensor.stride(1)):
+    for axis in (1, *range(len(shape) - 1, 1, -1), 0):
+        size, stride = shape[axis], strides[axis]
+        if size == 0 or stride < max(least, int(axis == 1)) or (axis == 0 and least == strides[1]):
             return False
         least = stride * max(size, 1)
     return True
+
+
+@cached
+def _strides(shape: Ints, last: bool) -> Ints:
+    """The framework's strides, for axes of one as well: from them it tells the format of what comes next."""
+    strides, step = [0] * len(shape), 1
+    for axis in (1, *range(len(shape) - 1, 1, -1), 0) if last else range(len(shape) - 1, -1, -1):
+        strides[axis] = step
+        step = step * max(shape[axis], 1)  # not in place: while tracing, sizes are tensors
+    return tuple(strides)
 
 
 def _check_ranks(op: str, input: Ints, weight: Ints, dims: int, form: str, channels: Ints) -> None:

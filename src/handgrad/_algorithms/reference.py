@@ -23,7 +23,7 @@ from .._geometry import ConvGeometry, spans
 PIECE = 8 << 20  # bytes of columns at a time: they should still lie in the cache when the product reads them
 
 _WIDER = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
-_Algorithm = Callable[[Tensor, Tensor, ConvGeometry], Tensor]
+Algorithm = Callable[[Tensor, Tensor, ConvGeometry], Tensor]
 
 
 def windows(x: Tensor, geometry: ConvGeometry) -> Tensor:
@@ -49,7 +49,12 @@ def fold(cols: Tensor, geometry: ConvGeometry) -> Tensor:
     return padded[:, :, *inside]
 
 
-def _in_float32(algorithm: _Algorithm) -> _Algorithm:
+def refusal(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:  # noqa: ARG001
+    """Never: this one takes whatever there is."""
+    return ""
+
+
+def in_float32(algorithm: Algorithm) -> Algorithm:
     """Half precision sums in float32, as in the framework's kernels."""
 
     @wraps(algorithm)
@@ -61,7 +66,7 @@ def _in_float32(algorithm: _Algorithm) -> _Algorithm:
     return widened
 
 
-@_in_float32
+@in_float32
 def conv(x: Tensor, w: Tensor, geometry: ConvGeometry) -> Tensor:
     """x (N, C, *I), w (O, C/G, *K) → y (N, O, *L)."""
     G, O = geometry.groups, w.shape[0]
@@ -74,7 +79,7 @@ def conv(x: Tensor, w: Tensor, geometry: ConvGeometry) -> Tensor:
     return y
 
 
-@_in_float32
+@in_float32
 def conv_weight(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     """x (N, C, *I), dy (N, O, *L) → dw (O, C/G, *K)."""
     G, C, O = geometry.groups, x.shape[1], dy.shape[1]
@@ -85,7 +90,7 @@ def conv_weight(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     return dw.view(O, C // G, *geometry.kernel)
 
 
-@_in_float32
+@in_float32
 def conv_input(w: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     """w (O, C/G, *K), dy (N, O, *L) → dx (N, C, *I)."""
     G, O, C = geometry.groups, w.shape[0], w.shape[1] * geometry.groups

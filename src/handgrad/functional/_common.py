@@ -10,6 +10,7 @@ from typing import Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
 
 from torch import Tensor
 
+from .._algorithms.setting import Algorithm as Algorithm
 from .._context import by_hand
 from .._errors import error
 from .._geometry import Ints, frozen

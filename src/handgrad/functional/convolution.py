@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
-from .._algorithms import reference as algorithm
+from .._algorithms.run import run
 from .._geometry import ConvGeometry, Ints, conv_geometry, frozen
 from .._operands import check_bias, check_conv, check_grad_output, check_tensors
 from .._padding import check_mode, pad, pad_input, padded
 from ._common import (
+    Algorithm,
     Gradients,
     Operand,
     Padding,
@@ -56,6 +57,8 @@ def _conv_nd(
     dilation: Size = 1,
     groups: int = 1,
     padding_mode: PaddingMode = "zeros",
+    *,
+    algorithm: Algorithm | None = None,
 ) -> Tensor:
     """{n}-d convolution: y[n,o,p] = b[o] + Σ w[o,c,k] · x[n, c, p·stride + k·dilation − low] over c and k.
 
@@ -69,6 +72,7 @@ def _conv_nd(
         dilation: distance between neighbouring taps of the kernel, an int or {n}.
         groups: the number of blocks of channels that are convolved each on its own.
         padding_mode: 'zeros', 'reflect', 'replicate' or 'circular'.
+        algorithm: what computes this, instead of what `set_algorithm` says.
 
     Returns:
         y, (N, O, *L) or (O, *L), where L = ⌊(I + low + high − dilation·(K − 1) − 1) / stride⌋ + 1. As in PyTorch it
@@ -84,7 +88,7 @@ def _conv_nd(
     if weight.numel() == 0:
         return input.new_empty(size)
     x = pad(batched(input, dims), geometry, padding_mode)
-    y = algorithm.conv(x, weight, padded(geometry, padding_mode))
+    y = run(op, "conv", x, weight, padded(geometry, padding_mode), algorithm)
     return finished(add_bias(y, bias), size, input, weight)
 
 
@@ -98,6 +102,8 @@ def _conv_nd_input(
     dilation: Size = 1,
     groups: int = 1,
     padding_mode: PaddingMode = "zeros",
+    *,
+    algorithm: Algorithm | None = None,
 ) -> Tensor:
     """Gradient of `conv{n}d` with respect to its input.
 
@@ -107,8 +113,8 @@ def _conv_nd_input(
         input_size: (N, C, *I) or (C, *I). It must be given: several sizes lead to the same output.
         weight: w, (O, C/groups, *K).
         grad_output: dy, (N, O, *L) or (O, *L).
-        stride, padding, dilation, groups, padding_mode: as in `conv{n}d`. What padding copied from within the input
-            adds to the gradient of the pixel it was copied from.
+        stride, padding, dilation, groups, padding_mode, algorithm: as in `conv{n}d`. What padding copied from within
+            the input adds to the gradient of the pixel it was copied from.
 
     Returns:
         dx of `input_size`; zero where no window reaches.
@@ -121,7 +127,7 @@ def _conv_nd_input(
     input_size = as_size(op, "input_size", input_size)
     geometry, size = _settle(op, dims, input_size, weight.shape, stride, padding, dilation, groups, padding_mode)
     check_grad_output(op, grad_output.shape, size, geometry, _L)
-    return _dx(input_size, weight, grad_output, geometry, padding_mode)
+    return _dx(op, input_size, weight, grad_output, geometry, padding_mode, algorithm)
 
 
 def _conv_nd_weight(
@@ -134,6 +140,8 @@ def _conv_nd_weight(
     dilation: Size = 1,
     groups: int = 1,
     padding_mode: PaddingMode = "zeros",
+    *,
+    algorithm: Algorithm | None = None,
 ) -> Tensor:
     """Gradient of `conv{n}d` with respect to its weight.
 
@@ -143,7 +151,7 @@ def _conv_nd_weight(
         input: x, (N, C, *I) or (C, *I).
         weight_size: (O, C/groups, *K).
         grad_output: dy, (N, O, *L) or (O, *L).
-        stride, padding, dilation, groups, padding_mode: as in `conv{n}d`.
+        stride, padding, dilation, groups, padding_mode, algorithm: as in `conv{n}d`.
 
     Returns:
         dw of `weight_size`.
@@ -156,7 +164,7 @@ def _conv_nd_weight(
     weight_size = as_size(op, "weight_size", weight_size)
     geometry, size = _settle(op, dims, input.shape, weight_size, stride, padding, dilation, groups, padding_mode)
     check_grad_output(op, grad_output.shape, size, geometry, _L)
-    return _dw(input, weight_size, grad_output, geometry, padding_mode)
+    return _dw(op, input, weight_size, grad_output, geometry, padding_mode, algorithm)
 
 
 def _conv_nd_bias(dims: int, grad_output: Tensor) -> Tensor:
@@ -187,6 +195,8 @@ def _conv_nd_backward(
     groups: int = 1,
     padding_mode: PaddingMode = "zeros",
     needs: Collection[Operand] = ("input", "weight", "bias"),
+    *,
+    algorithm: Algorithm | None = None,
 ) -> Gradients:
     """All gradients of `conv{n}d` that are asked for.
 
@@ -194,7 +204,7 @@ def _conv_nd_backward(
         grad_output: dy, (N, O, *L) or (O, *L).
         input: x, (N, C, *I) or (C, *I).
         weight: w, (O, C/groups, *K).
-        stride, padding, dilation, groups, padding_mode: as in `conv{n}d`.
+        stride, padding, dilation, groups, padding_mode, algorithm: as in `conv{n}d`.
         needs: which gradients to compute, of 'input', 'weight' and 'bias'.
 
     Returns:
@@ -210,9 +220,9 @@ def _conv_nd_backward(
     check_grad_output(op, grad_output.shape, size, geometry, _L)
     dx = dw = db = None
     if "input" in wanted:
-        dx = _dx(input.shape, weight, grad_output, geometry, padding_mode, input)
+        dx = _dx(op, input.shape, weight, grad_output, geometry, padding_mode, algorithm, input)
     if "weight" in wanted:
-        dw = _dw(input, weight.shape, grad_output, geometry, padding_mode, weight)
+        dw = _dw(op, input, weight.shape, grad_output, geometry, padding_mode, algorithm, weight)
     if "bias" in wanted:
         # without input channels the output has none, but the bias still has its O
         db = sum_to_bias(op, grad_output, dims) if weight.shape[1] else weight.new_zeros(weight.shape[0])
@@ -220,23 +230,38 @@ def _conv_nd_backward(
 
 
 def _dx(
-    size: Ints, w: Tensor, dy: Tensor, geometry: ConvGeometry, padding_mode: PaddingMode, x: Tensor | None = None
+    op: str,
+    size: Ints,
+    w: Tensor,
+    dy: Tensor,
+    geometry: ConvGeometry,
+    padding_mode: PaddingMode,
+    algorithm: Algorithm | None,
+    x: Tensor | None = None,
 ) -> Tensor:
     """w (O, C/G, *K), dy ([N,] O, *L) → dx of `size`; x only tells the memory format."""
     if w.numel() == 0:
         return w.new_zeros(size)
-    dx = algorithm.conv_input(w.conj(), batched(dy, geometry.dims), padded(geometry, padding_mode))
+    dy = batched(dy, geometry.dims)
+    dx = run(op, "conv_input", w.conj(), dy, padded(geometry, padding_mode), algorithm)
     return finished(pad_input(dx, geometry, padding_mode), size, x, w, gradient=True)
 
 
 def _dw(
-    x: Tensor, size: Ints, dy: Tensor, geometry: ConvGeometry, padding_mode: PaddingMode, w: Tensor | None = None
+    op: str,
+    x: Tensor,
+    size: Ints,
+    dy: Tensor,
+    geometry: ConvGeometry,
+    padding_mode: PaddingMode,
+    algorithm: Algorithm | None,
+    w: Tensor | None = None,
 ) -> Tensor:
     """x ([N,] C, *I), dy ([N,] O, *L) → dw of `size`; w only tells the memory format."""
     if 0 in size:
         return x.new_zeros(size)
-    x = pad(batched(x, geometry.dims), geometry, padding_mode)
-    dw = algorithm.conv_weight(x.conj(), batched(dy, geometry.dims), padded(geometry, padding_mode))
+    x, dy = pad(batched(x, geometry.dims), geometry, padding_mode), batched(dy, geometry.dims)
+    dw = run(op, "conv_weight", x.conj(), dy, padded(geometry, padding_mode), algorithm)
     return finished(dw, size, x, w, gradient=True)
 
 

@@ -11,10 +11,11 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
-from .._algorithms import reference as algorithm
+from .._algorithms.run import run
 from .._geometry import ConvGeometry, Ints, frozen, transpose_geometry
 from .._operands import check_bias, check_grad_output, check_tensors, check_transpose
 from ._common import (
+    Algorithm,
     Crop,
     Gradients,
     Operand,
@@ -59,6 +60,8 @@ def _conv_transpose_nd(
     output_padding: Size = 0,
     groups: int = 1,
     dilation: Size = 1,
+    *,
+    algorithm: Algorithm | None = None,
 ) -> Tensor:
     """{n}-d transposed convolution: y[n,o,l] = b[o] + Σ w[c,o,k] · x[n,c,p] over p·stride + k·dilation − low = l.
 
@@ -71,6 +74,7 @@ def _conv_transpose_nd(
         output_padding: rows that the high side of the output gets in addition, an int or {n}.
         groups: the number of blocks of channels that are convolved each on its own.
         dilation: distance between neighbouring taps of the kernel, an int or {n}.
+        algorithm: what computes this, instead of what `set_algorithm` says.
 
     Returns:
         y, (N, O, *L) or (O, *L), where
@@ -83,7 +87,7 @@ def _conv_transpose_nd(
     check_tensors(op, input=input, weight=weight, bias=bias)
     geometry, size = _settle(op, dims, input.shape, weight.shape, stride, padding, output_padding, groups, dilation)
     check_bias(op, bias, weight.shape[1] * groups)
-    y = algorithm.conv_input(weight, batched(input, dims), geometry)
+    y = run(op, "conv_input", weight, batched(input, dims), geometry, algorithm)
     return finished(add_bias(y, bias), size, input, weight)
 
 
@@ -97,6 +101,8 @@ def _conv_transpose_nd_input(
     output_padding: Size = 0,
     groups: int = 1,
     dilation: Size = 1,
+    *,
+    algorithm: Algorithm | None = None,
 ) -> Tensor:
     """Gradient of `conv_transpose{n}d` with respect to its input: the convolution of dy with the same weight.
 
@@ -106,7 +112,7 @@ def _conv_transpose_nd_input(
         input_size: (N, C, *I) or (C, *I).
         weight: w, (C, O/groups, *K).
         grad_output: dy, (N, O, *L) or (O, *L).
-        stride, padding, output_padding, groups, dilation: as in `conv_transpose{n}d`.
+        stride, padding, output_padding, groups, dilation, algorithm: as in `conv_transpose{n}d`.
 
     Returns:
         dx of `input_size`.
@@ -119,7 +125,7 @@ def _conv_transpose_nd_input(
     input_size = as_size(op, "input_size", input_size)
     geometry, size = _settle(op, dims, input_size, weight.shape, stride, padding, output_padding, groups, dilation)
     check_grad_output(op, grad_output.shape, size, geometry, _L)
-    return _dx(input_size, weight, grad_output, geometry)
+    return _dx(op, input_size, weight, grad_output, geometry, algorithm)
 
 
 def _conv_transpose_nd_weight(
@@ -132,6 +138,8 @@ def _conv_transpose_nd_weight(
     output_padding: Size = 0,
     groups: int = 1,
     dilation: Size = 1,
+    *,
+    algorithm: Algorithm | None = None,
 ) -> Tensor:
     """Gradient of `conv_transpose{n}d` with respect to its weight.
 
@@ -141,7 +149,7 @@ def _conv_transpose_nd_weight(
         input: x, (N, C, *I) or (C, *I).
         weight_size: (C, O/groups, *K).
         grad_output: dy, (N, O, *L) or (O, *L).
-        stride, padding, output_padding, groups, dilation: as in `conv_transpose{n}d`.
+        stride, padding, output_padding, groups, dilation, algorithm: as in `conv_transpose{n}d`.
 
     Returns:
         dw of `weight_size`.
@@ -154,7 +162,7 @@ def _conv_transpose_nd_weight(
     weight_size = as_size(op, "weight_size", weight_size)
     geometry, size = _settle(op, dims, input.shape, weight_size, stride, padding, output_padding, groups, dilation)
     check_grad_output(op, grad_output.shape, size, geometry, _L)
-    return _dw(input, weight_size, grad_output, geometry)
+    return _dw(op, input, weight_size, grad_output, geometry, algorithm)
 
 
 def _conv_transpose_nd_bias(dims: int, grad_output: Tensor) -> Tensor:
@@ -185,6 +193,8 @@ def _conv_transpose_nd_backward(
     groups: int = 1,
     dilation: Size = 1,
     needs: Collection[Operand] = ("input", "weight", "bias"),
+    *,
+    algorithm: Algorithm | None = None,
 ) -> Gradients:
     """All gradients of `conv_transpose{n}d` that are asked for.
 
@@ -192,7 +202,7 @@ def _conv_transpose_nd_backward(
         grad_output: dy, (N, O, *L) or (O, *L).
         input: x, (N, C, *I) or (C, *I).
         weight: w, (C, O/groups, *K).
-        stride, padding, output_padding, groups, dilation: as in `conv_transpose{n}d`.
+        stride, padding, output_padding, groups, dilation, algorithm: as in `conv_transpose{n}d`.
         needs: which gradients to compute, of 'input', 'weight' and 'bias'.
 
     Returns:
@@ -207,20 +217,38 @@ def _conv_transpose_nd_backward(
     geometry, size = _settle(op, dims, input.shape, weight.shape, stride, padding, output_padding, groups, dilation)
     check_grad_output(op, grad_output.shape, size, geometry, _L)
     return Gradients(
-        _dx(input.shape, weight, grad_output, geometry, input) if "input" in wanted else None,
-        _dw(input, weight.shape, grad_output, geometry, weight) if "weight" in wanted else None,
+        _dx(op, input.shape, weight, grad_output, geometry, algorithm, input) if "input" in wanted else None,
+        _dw(op, input, weight.shape, grad_output, geometry, algorithm, weight) if "weight" in wanted else None,
         sum_to_bias(op, grad_output, dims) if "bias" in wanted else None,
     )
 
 
-def _dx(size: Ints, w: Tensor, dy: Tensor, geometry: ConvGeometry, x: Tensor | None = None) -> Tensor:
+def _dx(
+    op: str,
+    size: Ints,
+    w: Tensor,
+    dy: Tensor,
+    geometry: ConvGeometry,
+    algorithm: Algorithm | None,
+    x: Tensor | None = None,
+) -> Tensor:
     """w (C, O/G, *K), dy ([N,] O, *L) → dx of `size`; x only tells the memory format."""
-    return finished(algorithm.conv(batched(dy, geometry.dims), w.conj(), geometry), size, x, w, gradient=True)
+    dx = run(op, "conv", batched(dy, geometry.dims), w.conj(), geometry, algorithm)
+    return finished(dx, size, x, w, gradient=True)
 
 
-def _dw(x: Tensor, size: Ints, dy: Tensor, geometry: ConvGeometry, w: Tensor | None = None) -> Tensor:
+def _dw(
+    op: str,
+    x: Tensor,
+    size: Ints,
+    dy: Tensor,
+    geometry: ConvGeometry,
+    algorithm: Algorithm | None,
+    w: Tensor | None = None,
+) -> Tensor:
     """x ([N,] C, *I), dy ([N,] O, *L) → dw of `size`; w only tells the memory format."""
-    dw = algorithm.conv_weight(batched(dy, geometry.dims), batched(x, geometry.dims).conj(), geometry)
+    x, dy = batched(x, geometry.dims), batched(dy, geometry.dims)
+    dw = run(op, "conv_weight", dy, x.conj(), geometry, algorithm)
     return finished(dw, size, x, w, gradient=True)
 
 

@@ -1,0 +1,94 @@
+"""PyTorch's own convolution: a peer to race, to fall back on, and what runs on a GPU.
+
+Its padding is the same on both sides, and its output is as large as it can be. Here both grids are given, so the input
+is padded or cropped to exactly what the windows see, wherever that is not what PyTorch would do by itself.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .._cache import cached
+from .._geometry import ConvGeometry, Ints, spans
+from .reference import Algorithm, in_float32
+
+_Ends = list[int]
+
+
+def refusal(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:  # noqa: ARG001
+    """Real numbers only: as one operator, PyTorch has no gradients of a convolution of complex ones."""
+    return "complex numbers: PyTorch has no operator for their gradients" if a.is_complex() else ""
+
+
+def _in_float32_on_a_cpu(algorithm: Algorithm) -> Algorithm:
+    """A GPU sums halves in float32 by itself, and rounds at the end."""
+    widened = in_float32(algorithm)
+    return lambda a, b, geometry: (widened if a.is_cpu else algorithm)(a, b, geometry)
+
+
+@_in_float32_on_a_cpu
+def conv(x: Tensor, w: Tensor, geometry: ConvGeometry) -> Tensor:
+    """x (N, C, *I), w (O, C/G, *K) → y (N, O, *L)."""
+    padding, ends = _split(geometry)
+    g, none = geometry, (0,) * geometry.dims
+    return torch.convolution(_pad(x, ends), w, None, g.stride, padding, g.dilation, False, none, g.groups)
+
+
+@_in_float32_on_a_cpu
+def conv_weight(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
+    """x (N, C, *I), dy (N, O, *L) → dw (O, C/G, *K)."""
+    padding, ends = _split(geometry)
+    size = (dy.shape[1], x.shape[1] // geometry.groups, *geometry.kernel)
+    return _backward(dy, _pad(x, ends), _size_alone(x, size), geometry, padding, "weight")
+
+
+@_in_float32_on_a_cpu
+def conv_input(w: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
+    """w (O, C/G, *K), dy (N, O, *L) → dx (N, C, *I)."""
+    padding, ends = _split(geometry)
+    grid = (size + low + high for size, low, high in zip(geometry.input, ends[-2::-2], ends[::-2], strict=True))
+    size = (dy.shape[0], w.shape[1] * geometry.groups, *grid)
+    dx = _backward(dy, _size_alone(w, size), w, geometry, padding, "input")
+    return _pad(dx, [-end for end in ends])  # the adjoint of padding is cropping, and the reverse
+
+
+def _backward(dy: Tensor, x: Tensor, w: Tensor, geometry: ConvGeometry, padding: Ints, of: str) -> Tensor:
+    """The gradient of one operand, which itself only has a size."""
+    g, none, wanted = geometry, (0,) * geometry.dims, (of == "input", of == "weight", False)
+    found = torch.ops.aten.convolution_backward(
+        dy, x, w, None, g.stride, padding, g.dilation, False, none, g.groups, wanted
+    )
+    return cast("Tensor", found[wanted.index(True)])
+
+
+def _size_alone(like: Tensor, size: Ints) -> Tensor:
+    """A tensor of this size without memory of its own, as in `torch.nn.grad`: it stands for the unknown operand."""
+    return like.new_empty(1).expand(size)
+
+
+@cached
+def _split(geometry: ConvGeometry) -> tuple[Ints, _Ends]:
+    """Padding for PyTorch to do, and what is left for `F.pad` in its order: (low, high) from the last axis on.
+
+    The windows see (L − 1)·stride + span positions from −low on; on the high side that is less than the padded input
+    where a stride leaves rows unread.
+    """
+    covers = zip(spans(geometry.kernel, geometry.dilation), geometry.stride, geometry.output, strict=True)
+    sees = [(length - 1) * stride + span for span, stride, length in covers]
+    sides = [(low, high) for low, high in geometry.padding]
+    by_itself = all(
+        low == high and 0 <= low + size + high - seen < stride
+        for (low, high), size, seen, stride in zip(sides, geometry.input, sees, geometry.stride, strict=True)
+    )
+    if by_itself:
+        return tuple(low for low, _ in sides), [0, 0] * geometry.dims
+    exact = [(low, seen - low - size) for (low, _), size, seen in zip(sides, geometry.input, sees, strict=True)]
+    return (0,) * geometry.dims, [end for pair in reversed(exact) for end in pair]
+
+
+def _pad(x: Tensor, ends: _Ends) -> Tensor:
+    return F.pad(x, ends) if any(ends) else x

@@ -1,0 +1,53 @@
+"""The one way into an algorithm: choose it, once for each kind of operands, and call it.
+
+    run("conv2d_weight", "conv_weight", x, dy, geometry, algorithm)
+
+names the public function, for errors, and which of the three functions of two operands it is.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from .._errors import error
+from .._geometry import ConvGeometry
+from . import native, reference
+from .choose import choose
+from .modules import load, readable
+from .setting import current, for_call
+
+_MOST = 4096  # kinds of operands that are remembered
+_chosen: dict[tuple[Any, ...], ModuleType] = {}
+
+
+def run(where: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, algorithm: str | None = None) -> Tensor:
+    """`op` of the two operands by the algorithm that this call, or else the context's setting, says."""
+    if torch.compiler.is_compiling():
+        return _compiled(where, op, a, b, geometry, algorithm)
+    setting = current() if algorithm is None else for_call(where, current(), algorithm)
+    if not readable(a, b):
+        chosen = load(choose(where, op, a, b, geometry, setting))
+    else:
+        key = (op, geometry, a.shape, a.stride(), b.shape, b.stride(), a.dtype, torch.get_num_threads(), setting)
+        found = _chosen.get(key)
+        chosen = found if found is not None else _remember(key, load(choose(where, op, a, b, geometry, setting)))
+    return cast("Tensor", getattr(chosen, op)(a, b, geometry))
+
+
+def _remember(key: tuple[Any, ...], chosen: ModuleType) -> ModuleType:
+    if len(_chosen) >= _MOST:
+        _chosen.clear()
+    _chosen[key] = chosen
+    return chosen
+
+
+def _compiled(where: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, algorithm: str | None) -> Tensor:
+    """Under `torch.compile` and in an export all is PyTorch's operators, which is what they are traced for."""
+    if algorithm in ("gemm", "depthwise", "measured"):
+        raise error(where, f"algorithm {algorithm!r} cannot be compiled", able="reference, native")
+    by_itself = reference if algorithm == "reference" or a.is_complex() else native
+    return cast("Tensor", getattr(by_itself, op)(a, b, geometry))
