@@ -3,6 +3,8 @@
 # ruff: noqa: ARG001, ARG005 - a backward pass is given what it may not need
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import test_slips
 import test_slips_conv
@@ -10,6 +12,7 @@ import torch
 from making import case, cases_of
 from torch.nn import functional as F
 
+from handgrad._check.case import OWN
 from handgrad._check.causes import CAUSES
 from handgrad._check.diagnose import diagnose
 from handgrad._check.where import wrong_entries, wrong_map
@@ -88,6 +91,15 @@ def test_a_message_has_the_numbers_of_its_draw_and_the_evidence_is_json():
     assert "one a sample" in finding.message
     assert finding.evidence["draws"] == 4
     assert finding.evidence["expected_shape"] == [3, 4]
+
+
+def test_a_message_has_the_numbers_of_the_persons_own_sizes():
+    cases = cases_of("linear", "weight", lambda g, input, **_: g.T @ input / len(g))
+    own = [replace(one, label=OWN) if len(one.inputs["input"]) == 5 else one for one in cases]
+    (finding,) = diagnose(cases, "weight")
+    assert "N = 2 " in finding.message
+    (finding,) = diagnose(own, "weight")
+    assert "N = 5 " in finding.message
 
 
 def test_nothing_came_back():

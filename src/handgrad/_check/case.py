@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # The true backward pass as a function of grad_output: linear, one gradient for every differentiable input.
 Vjp = Callable[[Tensor], Mapping[str, Tensor]]
 
+OWN = "your sizes"  # the label of the draw that a person gave
+
 
 @dataclass(frozen=True)
 class Case:
@@ -38,7 +40,7 @@ class Case:
     linearize: Callable[[Mapping[str, Tensor]], Vjp] | None = None  # the truth at other inputs of the same shapes
     call_options: Mapping[str, Any] = field(default_factory=dict)  # what else the user's forward is called with
     code: str = ""  # the backward pass as it is written, where that can be read: values cannot tell all slips apart
-    label: str = ""  # which draw this is: "R1", "your sizes"
+    label: str = ""  # which draw this is: OWN, "R1"
 
     def truth(self, name: str) -> Tensor:
         """The right gradient of `inputs[name]`."""

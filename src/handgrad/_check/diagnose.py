@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from .case import Case, relative_error
+from .case import OWN, Case, relative_error
 from .probes import linearity
 from .report import Finding
 from .slips import Path, Slip
 from .slips.constants import averages
 from .slips.draw import Draw
-from .slips.search import explains, predictions, ranked
+from .slips.search import explains, explanations, predictions, ranked
 from .where import describe
 
 DEPTH = 2  # slips in one gradient; a third hides the first two
@@ -61,7 +61,15 @@ def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Fi
     wrong = sorted(wrong, key=lambda draw: draw.truth.numel() + draw.g.numel())
     singles = ranked(wrong[0], 1)
     path = _first_holding(singles, wrong, right) or _first_holding(_pairs(wrong, singles), wrong, right)
-    return tuple(_finding(slip, wrong) for slip in path)
+    return tuple(_finding(slip, wrong) for slip in _worded(path, wrong))
+
+
+def _worded(path: Path, wrong: list[Draw]) -> Path:
+    """The slips in the numbers of the person's own sizes, where those are among the draws."""
+    own = next((draw for draw in wrong if draw.case.label == OWN), None)
+    there = next(explanations(own, len(path), frozenset(path)), ()) if own is not None and path else ()
+    words = {slip: slip for slip in there}  # equal slips, other messages
+    return tuple(words.get(slip, slip) for slip in path)
 
 
 def _first_holding(proposed: Iterable[Path], wrong: list[Draw], right: list[Draw]) -> Path:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .._errors import error
+from .case import OWN
 from .subjects.returned import is_target
 
 KINDS = ("normal", "int", "bool", "positive", "prob", "onehot", "unit")
@@ -54,7 +55,7 @@ class Draw:
 
     inputs: Mapping[str, Tensor]
     options: Mapping[str, Any] = field(default_factory=dict)
-    label: str = "your sizes"
+    label: str = OWN
     own: bool = True  # whether these are the person's own sizes
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from ..._errors import HandgradError
-from ..case import Case, same
+from ..case import OWN, Case, same
 from ..diagnose import diagnose
 from ..operations import recognise
 from ..report import Finding, Location
@@ -48,6 +48,7 @@ def diagnosed(posted: World, seconds: Sequence[World]) -> tuple[Finding, ...]:
 def _agreed(here: Case, others: Sequence[Case], name: str) -> tuple[Finding, ...]:
     """What explains the posted draw and one other: not all of the others need be the script at other sizes."""
     found: tuple[Finding, ...] = ()
+    here = replace(here, label=OWN)
     for draws in [[here, other] for other in others] or [[here]]:
         found = diagnose(draws, name)
         if found and found[0].cause != "unexplained":

@@ -80,7 +80,7 @@ def averages(draw: Draw) -> Iterator[tuple[str, int]]:
         for chosen in combinations(axes, size):
             value = prod(shape[axis] for axis in chosen)
             if value > 1:
-                found.add((_axes_label(chosen, len(shape)), value))
+                found.update((label, value) for label in _axes_labels(chosen, len(shape)))
             if value > 1 and chosen == tuple(axes)[:-1]:  # N for a matrix, N·T for a sequence
                 found.add((_ROWS, value))
     yield from sorted(found, key=lambda entry: (_ORDER.get(entry[0], 9), entry[0]))
@@ -90,13 +90,13 @@ _ROWS = "all axes but the last"
 _ORDER = {"N": 0, "L": 1, "N·L": 2, "all entries": 3}
 
 
-def _axes_label(axes: tuple[int, ...], dims: int) -> str:
-    """(0,) is N, all axes from 2 are L, with the batch N·L; else the axes are listed."""
+def _axes_labels(axes: tuple[int, ...], dims: int) -> list[str]:
+    """(0,) is N, all axes from 2 are L, with the batch N·L, which for a matrix is N as well; else they are listed."""
     spatial = tuple(range(2, dims))
     if axes == tuple(range(dims)) and dims > 1:
-        return "all entries"
-    known = {(0,): "N", spatial: "L", (0, *spatial): "N·L"}
-    return known.get(axes, f"axes {axes}") if axes else ""
+        return ["all entries"]
+    known = {"N": (0,), "L": spatial, "N·L": (0, *spatial)}
+    return [label for label, meant in known.items() if meant == axes] or [f"axes {axes}"]
 
 
 def _sizes(draw: Draw) -> Iterator[tuple[str, int]]:

@@ -18,7 +18,7 @@ def results(draw: Draw, gradient: Tensor, causes: Collection[str] | None = None)
             yield from slips(draw, gradient)
 
 
-def _permuted(_draw: Draw, gradient: Tensor) -> Results:
+def _permuted(draw: Draw, gradient: Tensor) -> Results:
     dims = gradient.dim()
     identity = tuple(range(dims))
     if not 2 <= dims <= 5:
@@ -30,7 +30,7 @@ def _permuted(_draw: Draw, gradient: Tensor) -> Results:
             Slip("reversed-axes", None, f"all {dims} axes are in reverse order, as `.T` leaves them", fix),
             gradient.permute(reverse),
         )
-    yield Slip("transposed", None, "the last two axes are exchanged", "`.mT`"), gradient.permute(last_two)
+    yield _exchanged(draw, dims), gradient.permute(last_two)
     for axes in permutations(identity):
         if axes not in (identity, last_two) and (dims == 2 or axes != reverse):
             back = tuple(axes.index(axis) for axis in identity)
@@ -38,6 +38,14 @@ def _permuted(_draw: Draw, gradient: Tensor) -> Results:
                 Slip("transposed", axes, f"the axes are in the order {axes}", f"`.permute{back}`"),
                 gradient.permute(axes),
             )
+
+
+def _exchanged(draw: Draw, dims: int) -> Slip:
+    """The last two axes: those of a matrix, or of a kernel."""
+    bound = draw.bound
+    if bound is not None and bound.operation.spatial == 2 and dims > 3 and bound.roles.get("weight") == draw.name:
+        return Slip("kernel-axes-transposed", "result", "the kernel's height and width are exchanged", "`.mT`")
+    return Slip("transposed", None, "the last two axes are exchanged", "`.mT`")
 
 
 def _in_another_order(_draw: Draw, gradient: Tensor) -> Results:
@@ -96,7 +104,7 @@ def _summed(_draw: Draw, gradient: Tensor) -> Results:
 
 
 _TABLE: tuple[tuple[frozenset[str], Callable[[Draw, Tensor], Results]], ...] = (
-    (frozenset({"reversed-axes", "transposed"}), _permuted),
+    (frozenset({"reversed-axes", "transposed", "kernel-axes-transposed"}), _permuted),
     (frozenset({"kernel-flipped"}), _flipped),
     (frozenset({"tail-lost"}), _cut),
     (frozenset({"upstream-applied-twice"}), _multiplied_again),
