@@ -7,6 +7,7 @@ of one size that only change together do that, and whatever the forward pass ref
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from .._errors import error
 from .case import OWN
 from .subjects.returned import is_target
 
+LARGEST = 1 << 28  # numbers in one input; they take 2 GiB
 KINDS = ("normal", "int", "bool", "positive", "prob", "onehot", "unit")
 
 
@@ -60,7 +62,7 @@ class Draw:
 
 
 def parse(text: str) -> tuple[str, Spec]:
-    """`x=2x3x9x7:kind` as name and spec. Raises `HandgradError` for anything else."""
+    """`x=2x3x9x7:kind` as name and spec. Raises `HandgradError` for anything else, and for what no memory holds."""
     match = re.fullmatch(r"(\w+)=((?:\d+(?:x\d+)*)?)(?::(\w+))?", text.replace(" ", ""))
     if match is None or (match[3] or "normal") not in KINDS:
         raise error(
@@ -70,6 +72,8 @@ def parse(text: str) -> tuple[str, Spec]:
             kinds=", ".join(KINDS),
         )
     shape = tuple(int(size) for size in match[2].split("x") if size)
+    if math.prod(shape) > LARGEST:
+        raise error("check", f"`--input {text}` is too large", hint="a smaller size shows the same", limit=LARGEST)
     return match[1], Spec(shape, match[3] or "normal")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +14,8 @@ from torch import Tensor
 from .._errors import error
 from .inputs import Draw, Spec, draw, other_sizes, spec_of
 from .subjects import Subject, UserCodeError
-from .subjects.calling import from_library
+from .subjects.arguments import signature
+from .subjects.calling import from_library, is_complex
 
 
 def own_draw(
@@ -44,7 +44,7 @@ def pruned(subject: Subject, one: Draw, output: Tensor) -> Draw:
 
 def without_optional(subject: Subject, one: Draw) -> Draw:
     """The draw without inputs that may be None, if backward returns too few gradients with them and enough without."""
-    known = inspect.signature(subject.adapter.functions[0]).parameters.values()
+    known = signature(subject.adapter.functions[0])
     optional = {parameter.name for parameter in known if parameter.default is None}
     fewer = replace(one, inputs={name: value for name, value in one.inputs.items() if name not in optional})
     if len(fewer.inputs) < len(one.inputs) and _miscounts(subject, one) and not _miscounts(subject, fewer):
@@ -130,6 +130,8 @@ def tensors_of(given: Any, names: Sequence[str]) -> tuple[dict[str, Tensor], dic
             )
         given = dict(zip(names, items, strict=False))
     given = {name: given[name] for name in (*names, *given) if name in given}  # in the forward's order
+    for name in [name for name, value in given.items() if is_complex(value)]:
+        raise error("check", f"the input `{name}` is complex", hint="make its real and its imaginary part two inputs")
     tensors = {
         n: v
         for n, value in given.items()

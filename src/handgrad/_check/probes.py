@@ -15,7 +15,7 @@ from torch import Tensor
 from .case import Case, same
 from .report import Finding
 from .subjects import Subject, UserCodeError
-from .subjects.calling import from_library, steady, to_library
+from .subjects.calling import from_library
 from .subjects.start import Start
 
 About = tuple[str | None, Finding]  # the gradient that a finding is about; None for the code as a whole
@@ -59,8 +59,8 @@ def _linear(case: Case) -> Iterator[About]:
 
 def _start(case: Case, subject: Subject) -> tuple[dict[str, Any], Start]:
     """One forward pass on arguments that are kept to be looked at afterwards."""
-    given = {name: to_library(value, subject.library) for name, value in case.inputs.items()}
-    with steady(subject.namespace), torch.no_grad():
+    given = {name: subject.native(value) for name, value in case.inputs.items()}
+    with subject.steady(), torch.no_grad():
         return given, subject.adapter.start(given, dict(case.call_options), library=subject.library, track=False)
 
 
@@ -70,15 +70,16 @@ def _side_effects(case: Case, subject: Subject) -> Iterator[About]:
     grads = subject.handed(start, case.grad_output)
     before_backward = [from_library(grad) for grad in grads]
     after_forward = {name: from_library(value) for name, value in given.items()}
-    with steady(subject.namespace), torch.no_grad():
+    with subject.steady(), torch.no_grad():
         start.backward(grads)
     for name in subject.adapter.inputs:
         if name in given:
             if name not in start.dirty:  # `ctx.mark_dirty(x)` says so itself
-                yield from _changed(f"`{name}`", case.inputs[name], after_forward[name], "forward")
+                before = from_library(subject.native(case.inputs[name]))
+                yield from _changed(f"`{name}`", before, after_forward[name], "forward")
             yield from _changed(f"`{name}`", after_forward[name], from_library(given[name]), "backward")
-    for before, grad in zip(before_backward, grads, strict=True):
-        yield from _changed("grad_output", before, from_library(grad), "backward")
+    for kept, grad in zip(before_backward, grads, strict=True):
+        yield from _changed("grad_output", kept, from_library(grad), "backward")
 
 
 def _changed(what: str, before: Tensor | None, after: Tensor | None, stage: str) -> Iterator[About]:
@@ -92,7 +93,7 @@ def _again(case: Case, subject: Subject) -> Iterator[About]:
     """The same call on the same object once more: what it keeps between calls must not show."""
     _, start = _start(case, subject)
     first = _gradients(start, case, subject)
-    with steady(subject.namespace), torch.no_grad():
+    with subject.steady(), torch.no_grad():
         second = start.again() if start.again else _start(case, subject)[1]
     repeated = _gradients(second, case, subject)
     for name, before, after in _comparable(first, repeated, case):
@@ -153,5 +154,5 @@ def _gradients(
     start: Start, case: Case, subject: Subject, layout: Callable[[Tensor], Tensor] | None = None
 ) -> Mapping[str, Tensor | None]:
     grads = subject.handed(start, case.grad_output, layout)
-    with steady(subject.namespace), torch.no_grad():
+    with subject.steady(), torch.no_grad():
         return start.backward(grads).tensors()

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
+import torch
+
 from . import truth
 from .cases import Judged
 from .inputs import Draw
@@ -149,6 +151,8 @@ def _with_general(gradients: list[Gradient], general: Sequence[Finding], probed:
 def _notes(subject: Subject, made: Plan, judged: Sequence[Judged], problems: Problems) -> Iterator[str]:
     yield from made.notes
     yield f"{subject.library} code, {len(judged)} draws: " + ", ".join(dict.fromkeys(one.draw.label for one in judged))
+    if subject.dtype == torch.float32:
+        yield "the code takes float32 only, so that gradients are compared to about four digits"
     if any(one.source == "differences" for one in judged):
         yield "the truth is central differences of the forward pass"
     if any(one.source == "directions" for one in judged):

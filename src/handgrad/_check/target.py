@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from .._errors import error
+from .._errors import HandgradError, error
 from .inputs import parse
 from .plan import Wanted
 from .report import Location, Report
@@ -24,6 +25,13 @@ def check_target(request: Request) -> Report:
         return _check(request)
     except UserCodeError as problem:
         return failure(problem)
+    except (HandgradError, MemoryError):
+        raise
+    except (Exception, KeyboardInterrupt) as problem:  # an interrupt of the code's own: nobody else is here to press ^C
+        if user_frame(problem.__traceback__) is not None:
+            return failure(UserCodeError("the code", problem))
+        message = "the checker itself failed, which says nothing of the code\n"
+        return Report("inconclusive", None, message=message + "".join(traceback.format_exception(problem)))
 
 
 def failure(problem: UserCodeError) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -32,28 +33,44 @@ RATES = ("lr", "learning_rate", "learn_rate", "eta", "alpha", "rate", "step_size
 RATE = 0.5  # the learning rate for a `backward(grad, lr)`; a power of two, so that dividing by it is exact
 
 
+def signature(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters of a function; of one that is not written in Python those that it needs, or `*inputs`."""
+    try:
+        found = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):
+        return [inspect.Parameter("inputs", inspect.Parameter.VAR_POSITIONAL)]
+    base = function.func if isinstance(function, functools.partial) else function
+    in_python = hasattr(base, "__code__") or hasattr(type(base).__call__, "__code__")
+    # to np.tanh(x, out=None, dtype=None, …) the defaults must not even be handed
+    return found if in_python else [p for p in found if p.default is p.empty]
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """A function's name; of a partial one or an object that can be called, its kind."""
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
 def parameters(function: Callable[..., Any], skip: int = 0) -> list[inspect.Parameter]:
     """The parameters that a call can fill by position, without the first `skip`."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    found = [p for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+    found = [p for p in signature(function) if p.kind in kinds]
     return found[skip:]
 
 
 def _keyword_only(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    return [p for p in inspect.signature(function).parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    return [p for p in signature(function) if p.kind is inspect.Parameter.KEYWORD_ONLY]
 
 
 def invoke(stage: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
     """A call with arguments that `bind` made: by position, and by keyword those that are keyword-only."""
-    kinds = {p.name: p.kind for p in inspect.signature(function).parameters.values()}
+    kinds = {p.name: p.kind for p in signature(function)}
     keywords = {n: v for n, v in arguments.items() if kinds.get(n) is inspect.Parameter.KEYWORD_ONLY}
     return call(stage, function, *(v for n, v in arguments.items() if n not in keywords), **keywords)
 
 
 def rest(function: Callable[..., Any]) -> str | None:
     """The name of the function's `*args`, if it has any."""
-    every = inspect.signature(function).parameters.values()
-    return next((p.name for p in every if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
+    return next((p.name for p in signature(function) if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
 
 
 def option_of(name: str) -> str | None:
@@ -93,7 +110,7 @@ def bind(
         else:
             raise error(
                 "check",
-                f"nothing is given for the argument `{parameter.name}` of `{function.__name__}`",
+                f"nothing is given for the argument `{parameter.name}` of `{name_of(function)}`",
                 hint=f"--input {parameter.name}=2x3, or an example_inputs() in the file",
                 given=", ".join(inputs),
             )

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..._errors import error
 from .explaining import explain
 
 Library = Literal["torch", "numpy"]
@@ -21,8 +22,16 @@ class UserCodeError(Exception):
     """The checked code raised; `original` is its exception, traceback and all, with an explaining note added."""
 
     def __init__(self, stage: str, original: BaseException) -> None:
-        super().__init__(f"{stage}: {type(original).__name__}: {original}")
+        super().__init__(f"{stage}: {type(original).__name__}: {_text(original)}")
         self.stage, self.original = stage, original
+
+
+def _text(problem: BaseException) -> str:
+    """What an exception says; one that cannot even say that says so."""
+    try:
+        return f"{problem}"
+    except Exception:
+        return "<its __str__ raises>"
 
 
 _listeners: list[Callable[[str], None]] = []
@@ -50,7 +59,7 @@ def call(stage: str, function: Callable[..., Any], *args: Any, **kwargs: Any) ->
 
 
 @contextmanager
-def steady(generators: Mapping[str, Any] | None = None) -> Iterator[None]:
+def steady(generators: Mapping[str, Any] | None = None, precision: torch.dtype = torch.float64) -> Iterator[None]:
     """Inside, random numbers start at one seed and new torch tensors are float64; both are put back afterwards.
 
     `generators` is the namespace of the checked code: a generator that it keeps there is rewound as well.
@@ -61,7 +70,7 @@ def steady(generators: Mapping[str, Any] | None = None) -> Iterator[None]:
     np.random.seed(SEED % 2**32)
     random.seed(SEED)
     _rewind(generators or {})
-    torch.set_default_dtype(torch.float64)
+    torch.set_default_dtype(precision)
     try:
         yield
     finally:
@@ -100,19 +109,39 @@ def is_floating(value: object) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
+def is_complex(value: object) -> bool:
+    """Whether it is a tensor, an array or a number with an imaginary part."""
+    if isinstance(value, Tensor):
+        return value.is_complex()
+    return isinstance(value, complex) or (isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "c")
+
+
 def from_library(value: Any) -> Tensor | None:
-    """What the checked code made, as a float64 tensor of its own; integers and booleans keep their dtype."""
+    """What the checked code made, as a dense float64 tensor of its own; integers and booleans keep their dtype.
+
+    Raises `HandgradError` for a tensor on the meta device.
+    """
     if not is_numeric(value):
         return None
     tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.array(value))
     tensor = tensor.detach()
+    if tensor.is_meta:
+        raise error("check", "the code made a tensor on the meta device, which holds no values")
+    tensor = tensor if tensor.layout == torch.strided else tensor.to_dense()
     if not tensor.is_floating_point():
         return tensor.clone()
     return tensor.to(device="cpu", dtype=torch.float64, copy=True)
 
 
 def gradient(value: Any) -> Tensor | None:
-    """A gradient that came back, as float64 whatever its dtype."""
+    """A gradient that came back, as float64 whatever its dtype; without an imaginary part that is rounding.
+
+    An imaginary part that is not is kept as a last axis, so that it cannot be right.
+    """
+    if is_complex(value):
+        pair = torch.view_as_real(torch.as_tensor(value).detach().resolve_conj().to(torch.complex128))
+        size = float(pair.abs().max()) if pair.numel() else 0.0
+        return pair[..., 0].clone() if pair.numel() == 0 or pair[..., 1].abs().max() <= 1e-9 * size else pair
     tensor = from_library(value)
     return None if tensor is None else tensor.to(torch.float64)
 

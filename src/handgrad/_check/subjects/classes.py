@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..._errors import error
 from . import arguments as args
 from . import state
-from .calling import Library, call, from_library, is_floating
+from .calling import Library, call, from_library, is_floating, is_single_precision
 from .functions import cached
 from .outputs import split
 from .places import Place, places
@@ -52,8 +53,10 @@ class ClassInstance:
     def start(self, inputs: Mapping[str, Any], options: Mapping[str, Any], *, library: Library, track: bool) -> Start:
         """One forward pass of a fresh copy of the object, its parameters set to the ones given."""
         thing = call("construction", _fresh, self.template)
+        if isinstance(thing, nn.Module) and is_single_precision(*inputs.values()):
+            thing = thing.float()
         places = self._places(thing)
-        values = {name: v for name in inputs if name in places and (v := from_library(inputs[name])) is not None}
+        values = {name: torch.as_tensor(value) for name, value in inputs.items() if name in places}
         arguments = {name: value for name, value in inputs.items() if name not in places}
 
         def begin(given: Mapping[str, Any]) -> Start:
@@ -111,7 +114,9 @@ class _Pass:
 
 
 def _forward(thing: Any) -> Callable[..., Any]:
-    forward: Callable[..., Any] = thing.forward if hasattr(thing, "forward") else thing.__call__
+    forward: Callable[..., Any] | None = getattr(thing, "forward", None) or getattr(thing, "__call__", None)  # noqa: B004
+    if forward is None:
+        raise error("check", f"`{type(thing).__name__}` has no forward", hint="a method forward, or __call__")
     return forward
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import linecache
+import textwrap
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,11 +22,18 @@ def explain(error: BaseException) -> None:
     if frame is None:
         return
     expression = _expression(frame)
-    if expression is None:
+    if expression is None or getattr(error, "__notes__", None):
         return
-    shapes = operand_shapes(expression, {**frame.tb_frame.f_globals, **frame.tb_frame.f_locals})
-    if shapes and not getattr(error, "__notes__", None):
-        words = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
+    scope = {**frame.tb_frame.f_globals, **frame.tb_frame.f_locals}
+    assigned = _assigned(frame, expression)
+    shapes = operand_shapes(expression if assigned is None else assigned, scope)
+    words = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
+    if assigned is not None and isinstance(expression, ast.Attribute):
+        owner = operand_shapes(expression.value, scope).get(ast.unparse(expression.value))
+        needed = f" {tuple(owner)}" if owner is not None else ""
+        text = f"`{ast.unparse(expression)}` needs the shape of `{ast.unparse(expression.value)}`{needed}"
+        error.add_note(f"handgrad: {text}; it gets `{ast.unparse(assigned)}`" + (f": {words}" if words else ""))
+    elif words:
         error.add_note(f"handgrad: in `{ast.unparse(expression)}`: {words}")
 
 
@@ -68,8 +77,25 @@ def _value(node: ast.expr, scope: Mapping[str, Any]) -> Any:
         owner = _value(node.value, scope)
         if node.attr in ("T", "mT"):
             return getattr(owner, node.attr, None)
-        return getattr(owner, "__dict__", {}).get(node.attr)
+        own = getattr(owner, "__dict__", {})
+        return next((held[node.attr] for held in (own, own.get("_parameters", {})) if node.attr in held), None)
     return None
+
+
+def _assigned(trace: TracebackType, target: ast.expr) -> ast.expr | None:
+    """What is assigned to a `.grad`, if that is what failed."""
+    if not (isinstance(target, ast.Attribute) and target.attr == "grad"):
+        return None
+    code = trace.tb_frame.f_code
+    try:
+        block = inspect.getblock(linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :])
+        tree = ast.parse(textwrap.dedent("".join(block)))
+    except (SyntaxError, IndexError):
+        return None
+    line = trace.tb_lineno - code.co_firstlineno + 1
+    assignments = [node for node in ast.walk(tree) if isinstance(node, ast.Assign) and node.lineno <= line]
+    here = [node for node in assignments if ast.unparse(target) in map(ast.unparse, node.targets)]
+    return max(here, key=lambda node: node.lineno).value if here else None
 
 
 def _expression(trace: TracebackType) -> ast.expr | None:

@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 
 from ..._errors import error
+from .arguments import name_of
 from .autograd_function import AutogradFunction
 from .calling import call, steady
 from .classes import ClassInstance, make
@@ -60,12 +62,15 @@ def load(target: Target) -> ModuleType:
     assert spec.loader is not None, path
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module
+    before = list(sys.path)
     sys.path.insert(0, str(path.parent))
     try:
         with steady():
             call("import", spec.loader.exec_module, module)
     finally:
-        sys.path.remove(str(path.parent))
+        with suppress(ValueError):  # the file may have changed sys.path
+            sys.path.remove(str(path.parent))
+        sys.path += [entry for entry in before if entry not in sys.path]  # what is imported later must still be there
     return module
 
 
@@ -137,7 +142,7 @@ def of_object(thing: Any) -> Adapter:
     if inspect.isclass(owner) and issubclass(owner, torch.autograd.Function):
         thing = owner
     if isinstance(thing, tuple | list) and len(thing) == 2 and all(callable(part) for part in thing):
-        return Functions(thing[0].__name__, thing[0], thing[1])
+        return Functions(name_of(thing[0]), thing[0], thing[1])
     if inspect.isclass(thing):
         return of_class(thing, {})
     if hasattr(thing, "forward") or callable(thing):

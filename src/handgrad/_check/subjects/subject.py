@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from ..._errors import error
-from .calling import Library, UserCodeError, from_library, is_single_precision, steady, to_library
+from ..._errors import HandgradError, error
+from .calling import Library, UserCodeError, from_library, is_complex, is_single_precision, steady, to_library
 from .library import guess
 from .start import Start
 
@@ -38,7 +39,7 @@ class Run:
 
         Raises `UserCodeError` if the code raises.
         """
-        with steady(self.subject.namespace):
+        with self.subject.steady():
             returned = self.start.backward(self.subject.handed(self.start, grad_output))
         self.returned_count, self.used_grad, self.updated = returned.wrong_count, returned.used_grad, returned.updated
         self.unclaimed, self.ignored = returned.unclaimed, returned.ignored
@@ -70,6 +71,9 @@ class Adapter(Protocol):
         """One forward pass on tensors or arrays that nobody else uses."""
 
 
+_REAL = "gradients of real numbers only are checked: take the real and the imaginary part apart"
+
+
 class Subject:
     """Somebody's forward and backward; the library it is written in is found out by running it."""
 
@@ -80,6 +84,7 @@ class Subject:
         self.library: Library = guess(adapter.functions)
         self.part: int | None = None  # the output that counts, of several; all of them where it is None
         self.outputs = 1  # how many there are, once it has run
+        self.dtype = torch.float64  # float32 for code that takes nothing else
         self._settled = False
 
     def run(
@@ -93,27 +98,63 @@ class Subject:
             return self._run(inputs, options or {}, "torch", track)
         if self._settled:
             return self._run(inputs, options or {}, self.library, False)
-        first = self.library
-        try:
-            run = self._run(inputs, options or {}, first, False)
-        except UserCodeError as problem:
-            run = self._run_other(inputs, options or {}, problem)
-        self._settled = True
-        return run
+        first = self._settle(inputs, options or {})
+        if first is not None:
+            raise first.original if isinstance(first.original, HandgradError) else first
+        return self._run(inputs, options or {}, self.library, False)
 
-    def _run_other(self, inputs: Mapping[str, Tensor], options: Mapping[str, Any], problem: UserCodeError) -> Run:
-        first: Library = self.library
-        self.library = "numpy" if first == "torch" else "torch"
+    def _settle(self, inputs: Mapping[str, Tensor], options: Mapping[str, Any]) -> UserCodeError | None:
+        """Find the library and the precision that the code runs in; what it raised at first where it runs in none."""
+        guessed: Library = self.library
+        other: Library = "numpy" if guessed == "torch" else "torch"
+        first: UserCodeError | None = None
+        for self.dtype in (torch.float64, torch.float32):
+            for self.library in (guessed, other):
+                try:
+                    run = self._run(inputs, options, self.library, False)
+                except UserCodeError as problem:
+                    first = first or problem
+                    continue
+                self._settled = True
+                if self.dtype == torch.float64 and not self._returns(run):
+                    self._try_single(inputs, options)
+                return None
+        self.library, self.dtype = guessed, torch.float64
+        return first
+
+    def _try_single(self, inputs: Mapping[str, Tensor], options: Mapping[str, Any]) -> None:
+        """Float32 for code whose backward raises in float64 and runs in float32."""
+        self.dtype = torch.float32
         try:
-            return self._run(inputs, options, self.library, False)
+            if self._returns(self._run(inputs, options, self.library, False)):
+                return
         except UserCodeError:
-            self.library = first
-            raise problem from None
+            pass
+        self.dtype = torch.float64
+
+    @staticmethod
+    def _returns(run: Run) -> bool:
+        """Whether backward gets to its end."""
+        try:
+            run.backward(torch.ones_like(run.output))
+        except UserCodeError:
+            return False
+        return True
+
+    def native(self, tensor: Tensor, library: Library | None = None) -> Any:
+        """A fresh tensor or array of the kind that the code takes."""
+        return to_library(tensor.to(self.dtype) if tensor.is_floating_point() else tensor, library or self.library)
+
+    def steady(self) -> AbstractContextManager[None]:
+        """Random numbers from one seed, and new tensors in the precision that the code takes."""
+        return steady(self.namespace, self.dtype)
 
     def _run(self, inputs: Mapping[str, Tensor], options: Mapping[str, Any], library: Library, track: bool) -> Run:
-        given = {name: to_library(value, library) for name, value in inputs.items()}
-        with steady(self.namespace), torch.set_grad_enabled(track):
+        given = {name: self.native(value, library) for name, value in inputs.items()}
+        with self.steady(), torch.set_grad_enabled(track):
             start = self.adapter.start(given, options, library=library, track=track)
+        if any(map(is_complex, start.outputs)):
+            raise error("check", f"the forward of `{self.name}` returns complex numbers", hint=_REAL)
         made, self.outputs = [from_library(output) for output in start.outputs], len(start.outputs)
         wrong_kind = library == "torch" and not all(isinstance(output, Tensor) for output in start.outputs)
         if any(output is None for output in made) or (wrong_kind and not self._settled):
@@ -148,5 +189,5 @@ class Subject:
 
     def handed(self, start: Start, grad_output: Tensor, layout: Callable[[Tensor], Tensor] | None = None) -> list[Any]:
         """What backward is called with: a gradient for each output in the code's own library."""
-        grads = [to_library(layout(g) if layout else g, self.library) for g in self.pieces(start, grad_output)]
+        grads = [self.native(layout(g) if layout else g) for g in self.pieces(start, grad_output)]
         return [grad if grad.ndim or self.library == "torch" else float(grad) for grad in grads]
