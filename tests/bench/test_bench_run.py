@@ -151,6 +151,7 @@ def test_words_become_settings() -> None:
     assert (chosen.own, chosen.peers) == (["handgrad"], ["matmul"])
     assert chosen.left_out == {"jax": "jax is not installed"}
     assert (chosen.seconds, chosen.repeats) == (0.5, 7)
+    assert settle(**WORDS | {"algorithm": "auto,own"}).own == ["handgrad", "handgrad/own"]
     assert list(settle(**WORDS).threads) == [torch.get_num_threads()]
     assert len(settle(**WORDS).shapes) == 3
 
@@ -161,7 +162,10 @@ def test_words_become_settings() -> None:
         ({"op": "dw"}, "bench: unknown op 'dw'.\n  known  y, dW, dX"),
         ({"dtype": "float16"}, "bench: unknown dtype 'float16'.\n  known  float32, float64"),
         ({"against": "cudnn"}, "bench: unknown peer 'cudnn'.\n  known  native, channels-last, unfold, matmul, jax"),
-        ({"algorithm": "fft"}, "bench: unknown algorithm 'fft'.\n  known  auto"),
+        (
+            {"algorithm": "fft"},
+            "bench: unknown algorithm 'fft'.\n  known  auto, reference, gemm, ",
+        ),
         ({"threads": "0"}, "bench: threads must be numbers of at least 1 with commas between them.\n  threads  '0'"),
         (
             {"threads": "two"},

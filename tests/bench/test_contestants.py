@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from types import ModuleType, SimpleNamespace
@@ -12,11 +13,13 @@ import torch
 from made_up import shape
 from torch import Tensor
 
+from handgrad._algorithms import setting
 from handgrad._bench import contestants
 from handgrad._bench.contestants import PEERS, CannotEnter, enter, missing, own_name
 from handgrad._bench.task import OPS, Op, Task
 
-IN_PROCESS = ["handgrad", *(name for name in PEERS if name != "jax")]
+own_module = importlib.import_module("handgrad._bench.contestants.own")  # the function has its name
+IN_PROCESS = ["handgrad", "handgrad/own", "handgrad/reference", *(name for name in PEERS if name != "jax")]
 
 
 def by_autograd(task: Task) -> Tensor:
@@ -83,6 +86,40 @@ def test_operands_are_the_same_every_time_and_leave_the_generator_alone() -> Non
 def test_names_of_our_own() -> None:
     assert own_name("auto") == "handgrad"
     assert own_name("reference") == "handgrad/reference"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "chosen"), [("auto", ("auto", ())), ("own", ("auto", ("native",))), ("native", ("native", ()))]
+)
+def test_ours_run_under_their_own_setting(
+    algorithm: str, chosen: tuple[str, tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[setting.Setting] = []
+    monkeypatch.setattr(own_module.functional, "conv2d", lambda *_, **__: seen.append(setting.current()))
+    entry = enter(own_name(algorithm), Task(shape(), "y"))
+    with setting.set_algorithm("reference"):
+        entry.call()
+        assert setting.current().algorithm == "reference"
+    assert [(s.algorithm, s.exclude) for s in seen] == [chosen]
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_an_algorithm_that_refuses_does_not_enter(op: Op, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Task(shape(), op)
+    named = {
+        "y": ("conv", task.x, task.w),
+        "dW": ("conv_weight", task.x, task.dy),
+        "dX": ("conv_input", task.w, task.dy),
+    }
+
+    def refusal(name: str, *asked: object) -> str:
+        assert (name, asked[0], asked[3]) == ("gemm", named[op][0], task.shape.geometry)
+        assert [*map(id, asked[1:3])] == [*map(id, named[op][1:])]
+        return "not on Sundays"
+
+    monkeypatch.setattr(own_module, "refusal", refusal)
+    with pytest.raises(CannotEnter, match="not on Sundays"):
+        enter("handgrad/gemm", task)
 
 
 def test_a_peer_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

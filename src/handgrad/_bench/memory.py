@@ -7,11 +7,13 @@ goes first: code is loaded and compiled and threads are started once, and are no
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -23,6 +25,17 @@ from .suite import Shape
 from .task import Task
 
 TIMEOUT = 600  # seconds for one call and its process
+ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+"""Of a process that is measured: what it frees goes back to the system, instead of being there for the next call."""
+
+R = TypeVar("R")
+
+
+def growth(call: Callable[[], R]) -> tuple[R, int]:
+    """What it returns, and by how many bytes the largest resident set grew from just before it."""
+    before = _reset_peak()
+    result = call()
+    return result, max(0, _peak() - before)
 
 
 def in_processes(task: Task, report: Report) -> Row:
@@ -35,7 +48,9 @@ def _in_process(name: str, task: Task) -> Result:
     request = {**asdict(task), "name": name, "dtype": str(task.dtype).removeprefix("torch.")}
     command = [sys.executable, "-m", __spec__.name, json.dumps(request)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT, check=False, env=os.environ | ENVIRONMENT
+        )
     except subprocess.TimeoutExpired:
         return Result("failed", f"took more than {TIMEOUT} s")
     if done.returncode:
@@ -51,9 +66,7 @@ def measured(name: str, task: Task) -> Result:
         small = enter(name, replace(task, shape=_small(task.shape)))
         small.tensor(small.call())
         entry = enter(name, task)
-        before = _reset_peak()
-        found = entry.call()
-        grown = _peak() - before
+        found, grown = growth(entry.call)
         tensor = entry.tensor(found)
         result.extra = max(0, grown - tensor.numel() * tensor.element_size())
         judge(tensor, task, task.truth(), result)

@@ -26,7 +26,12 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--op", default="y,dW,dX", metavar="OPS", help="Forward, weight gradient, input gradient.")
 @click.option("--dtype", default="float32", metavar="DTYPES", help="float32, float64 or both.")
 @click.option("--threads", default="", metavar="NUMBERS", help="PyTorch's.", show_default="as PyTorch has it")
-@click.option("--algorithm", default="auto", metavar="NAMES", help="Of handgrad's.")
+@click.option(
+    "--algorithm",
+    default="auto",
+    metavar="NAMES",
+    help="What handgrad runs: a name that hg.set_algorithm takes, or own, which is auto without native.",
+)
 @click.option(
     "--against", default="native,channels-last", metavar="PEERS", help="native, channels-last, unfold, matmul, jax."
 )

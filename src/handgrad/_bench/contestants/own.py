@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
-from ... import functional
-from ..task import Task
-from .entry import Entry
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
+from typing import Any, cast, get_args
 
-ALGORITHMS = ("auto",)
+from torch import Tensor
+
+from ... import functional
+from ..._algorithms.modules import refusal
+from ..._algorithms.setting import NAMES, Algorithm, set_algorithm
+from ..task import Task
+from .entry import CannotEnter, Entry
+
+OWN = "own"
+ALGORITHMS = (*get_args(Algorithm), OWN)
+"""What `set_algorithm` takes, and 'own': its choice among handgrad's own kernels, without PyTorch's."""
 
 
 def own(algorithm: str, task: Task) -> Entry:
-    """The call that a user would write."""
-    shape, settings = task.shape, task.settings
-    del algorithm
-    name = f"conv{shape.dims}d"
+    """The call that a user would write, in a context where `set_algorithm` has been called."""
+    op, a, b = _two_operands(task)
+    if algorithm in NAMES and (why := refusal(algorithm, op, a, b, task.shape.geometry)):
+        raise CannotEnter(why)
+    context = copy_context()
+    if algorithm == OWN:
+        context.run(set_algorithm, "auto", exclude=("native",))
+    else:
+        context.run(set_algorithm, cast("Algorithm", algorithm))
+    return Entry(partial(context.run, _call(task)))
+
+
+def _two_operands(task: Task) -> tuple[str, Tensor, Tensor]:
+    """What the algorithms call the operation, and its operands."""
+    operations = {"y": ("conv", task.x, task.w), "dW": ("conv_weight", task.x, task.dy)}
+    return operations.get(task.op, ("conv_input", task.w, task.dy))
+
+
+def _call(task: Task) -> Callable[[], Any]:
+    shape, name = task.shape, f"conv{task.shape.dims}d"
     if task.op == "y":
-        conv, x, w = getattr(functional, name), task.x, task.w
-        return Entry(lambda: conv(x, w, **settings))
+        return partial(getattr(functional, name), task.x, task.w, **task.settings)
     if task.op == "dW":
-        conv_weight, x, dy = getattr(functional, f"{name}_weight"), task.x, task.dy
-        return Entry(lambda: conv_weight(x, shape.w, dy, **settings))
-    conv_input, w, dy = getattr(functional, f"{name}_input"), task.w, task.dy
-    return Entry(lambda: conv_input(shape.x, w, dy, **settings))
+        return partial(getattr(functional, f"{name}_weight"), task.x, shape.w, task.dy, **task.settings)
+    return partial(getattr(functional, f"{name}_input"), shape.x, task.w, task.dy, **task.settings)
