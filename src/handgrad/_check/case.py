@@ -7,6 +7,7 @@ boolean inputs keep their dtype), whatever the code itself is written in.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 Vjp = Callable[[Tensor], Mapping[str, Tensor]]
 
 OWN = "your sizes"  # the label of the draw that a person gave
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """One forward pass under autograd."""
+
+    output: Tensor  # with its graph
+    leaves: Mapping[str, Tensor]  # what it can be differentiated with respect to
+    single: bool = False  # whether float32 has crept in
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,7 @@ class Case:
     linearize: Callable[[Mapping[str, Tensor]], Vjp] | None = None  # the truth at other inputs of the same shapes
     call_options: Mapping[str, Any] = field(default_factory=dict)  # what else the user's forward is called with
     code: str = ""  # the backward pass as it is written, where that can be read: values cannot tell all slips apart
+    tracked: Callable[[AbstractContextManager[object]], Tracked | None] | None = None  # the forward again, in a context
     label: str = ""  # which draw this is: OWN, "R1"
 
     def truth(self, name: str) -> Tensor:

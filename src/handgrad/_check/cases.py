@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -67,6 +68,7 @@ def make(
         returned_count=run.returned_count,
         linearize=_elsewhere(subject, draw, bound, found),
         call_options=draw.options,
+        tracked=partial(truth.tracked, subject, draw) if found.source == "autograd" else None,
         code=written(subject.adapter.functions[-1]),
         label=draw.label,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from .._errors import HandgradError
-from .case import Vjp
+from .case import Tracked, Vjp
 from .inputs import Draw
 from .subjects import Subject, UserCodeError
 
@@ -54,23 +55,35 @@ def differentiable(draw: Draw) -> list[str]:
     return [name for name, value in draw.inputs.items() if value.is_floating_point()]
 
 
-def by_autograd(subject: Subject, draw: Draw) -> Truth | None:
-    """Autograd's product for the user's own forward; None if it is not all torch."""
+def tracked(subject: Subject, draw: Draw, inside: AbstractContextManager[object] | None = None) -> Tracked | None:
+    """The forward pass under autograd, run in a context; None if autograd cannot follow it."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # NumPy grumbles when it is handed tensors
+        with (
+            warnings.catch_warnings(action="ignore"),
+            inside or nullcontext(),
+        ):  # NumPy grumbles when it is handed tensors
             run = subject.run(draw.inputs, draw.options, track=True)
     except (UserCodeError, HandgradError):
         return None
-    output, leaves = run.raw, {name: leaf for name, leaf in run.leaves.items() if name in draw.inputs}
-    if not isinstance(output, Tensor) or not output.requires_grad:
+    if not isinstance(run.raw, Tensor) or not run.raw.requires_grad:
         return None
+    leaves = {name: leaf for name, leaf in run.leaves.items() if name in draw.inputs}
+    return Tracked(run.raw.as_subclass(Tensor), leaves, run.single)
+
+
+def by_autograd(subject: Subject, draw: Draw) -> Truth | None:
+    """Autograd's product for the user's own forward; None if it is not all torch, or NumPy that it can follow."""
+    run = tracked(subject, draw)
+    if run is None:
+        return None
+    output, leaves = run.output, run.leaves
 
     def vjp(grad_output: Tensor) -> Mapping[str, Tensor]:
         # of ⟨g, y⟩: given grad_outputs, autograd.grad imports sympy the first time, a second's worth
         total = (output * grad_output.to(output.dtype).reshape(output.shape)).sum()
         grads = torch.autograd.grad(total, list(leaves.values()), retain_graph=True, allow_unused=True)
         zero = {name: torch.zeros_like(draw.inputs[name]) for name in differentiable(draw)}
-        return zero | {n: g.double() for n, g in zip(leaves, grads, strict=True) if g is not None}
+        return zero | {n: g.as_subclass(Tensor).double() for n, g in zip(leaves, grads, strict=True) if g is not None}
 
     try:
         vjp(torch.ones_like(output))
@@ -203,7 +216,9 @@ def is_single(subject: Subject, draw: Draw) -> bool:
         return True
     for name in differentiable(draw):
         slightly, clearly = (evaluate(subject, draw, {name: draw.inputs[name] * (1 + by)}) for by in (1e-10, 1e-2))
-        if torch.equal(slightly, run.output) and not torch.equal(clearly, run.output):
+        # a step function does not notice either, but then most of its entries stay with larger changes too
+        moved = int((clearly != run.output).sum())
+        if torch.equal(slightly, run.output) and 2 * moved > int((run.output != 0).sum()):
             return True
     return False
 
@@ -223,7 +238,7 @@ def find(
         partial = [n for n in differentiable(draw) if not confirmed(subject, draw, truth, n, grad_output, single)]
         if not partial:
             return truth
-        if truth.source == "autograd":
+        if truth.source == "autograd" and subject.library == "torch":
             other = _without_autograd(subject, draw, grad_output, operation, single, limit)
             return Truth(other.vjp, other.source, other.tolerance, tuple(partial), truth.vjp)
     return by_differences(subject, draw, single, limit)

@@ -104,7 +104,7 @@ def _after(linear: Linear, derivative: Tensor, g: Tensor) -> Tensor:
 
 def _activation(layer: _Layer, known: Known, h: Tensor, z: Tensor) -> Activation:
     assert layer.activation is not None
-    others = {"the layer's output": layer.activation(z)}
+    others: dict[str, Tensor] = {}
     if f"bias{layer.suffix}" in known.tensors:
         without = {role: value for role, value in known.tensors.items() if role != f"bias{layer.suffix}"}
         others["the product without its bias"] = layer.linear(h, without, known.options)

@@ -4,7 +4,7 @@ A wrong gradient is taken apart as result(backward(operand(g))):
 
 - an *operand* slip changes what stands where grad_output belongs (`operands`);
 - a *backward* slip is another linear map of grad_output, in the place of the true one (`backwards`, `elementwise`,
-  `products`, and those of the operation itself, in `operations`);
+  `products`; in one step of the forward pass, `inside`; and those of the operation itself, in `operations`);
 - a *result* slip changes a gradient once it is computed: transposed, reduced, cut (`results`).
 
 Where a slip leaves part of the gradient undetermined (what the cropped padding would have held) it is undone
@@ -29,6 +29,7 @@ class Slip:
     message: str = field(default="", compare=False)
     fix: str | None = field(default=None, compare=False)
     loose: bool = field(default=False, compare=False)  # leaves part of the gradient undetermined
+    inside: bool = field(default=False, compare=False)  # in one step of several, of which there are many
 
 
 Path = tuple[Slip, ...]  # slips in the order in which they happened

@@ -29,6 +29,7 @@ def backwards(draw: Draw) -> Backwards:
         _regularized(draw),
         _stepped(draw),
         products(draw),
+        draw.inside,
     )
 
 

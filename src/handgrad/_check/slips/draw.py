@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..case import Case, same
-from . import Linear
+from . import Linear, Path
 
 if TYPE_CHECKING:
     from ..operations import Bound
@@ -99,6 +99,13 @@ class Draw:
         rate = float(((self.user - self.truth) * slope).sum()) / norm if norm else 0.0
         linear = self.at(other, weight - rate * step) if abs(rate) > 1e-9 else None
         return (rate, linear) if linear and self.equal(self.user, linear(self.g)) else None
+
+    @cached_property
+    def inside(self) -> list[tuple[Path, Linear]]:
+        """The slips in one step of the forward pass."""
+        from .inside import inside
+
+        return list(inside(self))
 
     @cached_property
     def batch(self) -> int | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -49,10 +49,41 @@ class Activation:
     others: Mapping[str, Tensor]
     at: Callable[[Tensor], Tensor] | None  # the derivative at another point
 
+    @cached_property
+    def sampled(self) -> tuple[Tensor, Tensor]:
+        """Points and the derivative there: more than the draw's own, where they can be had, as it may see one side."""
+        if self.at is None:
+            return self.x, self.derivative
+        points = (self.x, -self.x, 4 * self.x)
+        return torch.cat(points), torch.cat([self.at(point) for point in points])
+
+    @cached_property
+    def slopes(self) -> list[float]:
+        """The values of the derivative, if they are no more than two."""
+        values = slopes(self.sampled[1])
+        return values if len(values) <= 2 else []
+
     @property
     def has_kink(self) -> bool:
-        """Whether it is a ReLU of some kind or a dropout: its derivative takes two values only."""
-        return len(torch.unique(self.derivative.float().round(decimals=4))) <= 2
+        """Whether it is a ReLU of some kind or a dropout: its derivative is a mask, of two values and one sign."""
+        one_side = self.at is None and self.slopes in ([0.0], [1.0])
+        return one_side or (len(self.slopes) == 2 and self.slopes[0] >= 0)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the derivative is a constant: then only the constant can be wrong."""
+        return len(self.slopes) == 1 and self.slopes[0] != 0 and not self.has_kink
+
+    def sides(self) -> tuple[float, float] | None:
+        """The derivative where x < 0 and where x > 0, if it is constant on both sides."""
+        x, derivative = self.sampled
+        below, above = (slopes(derivative[side]) for side in (x < 0, x > 0))
+        return (below[0], above[0]) if len(below) == len(above) == 1 else None
+
+
+def slopes(derivative: Tensor) -> list[float]:
+    """The values that a derivative takes, in order, to four digits."""
+    return sorted(set(derivative.float().round(decimals=4).flatten().tolist()))
 
 
 def elementwise(draw: Draw) -> Backwards:
@@ -60,25 +91,47 @@ def elementwise(draw: Draw) -> Backwards:
     if not draw.is_elementwise or draw.user.shape != draw.g.shape:
         return
     others = {label: tensor for label, tensor in draw.named_tensors().items() if tensor.shape == draw.g.shape}
+    if sum(tensor.shape == draw.g.shape for tensor in draw.inputs.values()) == 1:
+        # a mask of the only input, or of the output, is made of what it should be made of: another derivative
+        own = (draw.input, draw.y)
+        others = {label: one for label, one in others.items() if not any(one.equal(tensor) for tensor in own)}
     yield from activation_slips(Activation(draw.input, draw.y.detach(), draw.derivative, others, draw.derivative_at))
     yield from _unknown_derivative(draw)
 
 
-def activation_slips(this: Activation) -> Backwards:
-    """Every slip in dx = g · f'(x), as a function of g."""
+def activation_slips(this: Activation, *, briefly: bool = False) -> Backwards:
+    """Every slip in dx = g · f'(x), as a function of g; briefly without a formula beside the right derivative."""
+    if this.is_linear:
+        return
     yield from _passed_through(this)
     yield from _masked_by_gradient(this)
     yield from _masked_by_another(this) if this.has_kink else ()
     yield from _other_formulas(this)
+    yield from _further_factors(this) if not briefly else ()
 
 
 def _passed_through(this: Activation) -> Backwards:
     if this.has_kink:
         message = "grad_output is passed through: the activation's mask is not applied"
-        yield (Slip("mask-missing", None, message, "multiply by the mask, `(x > 0)`"),), _identity
+        yield (Slip("mask-missing", None, message, f"multiply by {_mask(this)}"),), _identity
+    elif this.slopes == [0.0]:
+        message = "grad_output is passed through a step function, whose derivative is 0: a straight-through estimate"
+        fix = "if it is meant as an estimate, no gradient can confirm it"
+        yield (Slip("derivative-of-activation-wrong", "1", message, fix),), _identity
     else:
         message = "grad_output is passed through: the activation's derivative is missing"
         yield (Slip("derivative-of-activation-wrong", "1", message, "multiply by the derivative"),), _identity
+
+
+def _mask(this: Activation) -> str:
+    """The mask in words: of a ReLU, a leaky one, or whatever cuts elsewhere."""
+    sides = this.sides()
+    if sides == (0.0, 1.0):
+        return "the mask, `(x > 0)`"
+    if sides is not None:
+        return f"{sides[1]:.4g} where x > 0 and by {sides[0]:.4g} elsewhere"
+    low, high = this.slopes[0], this.slopes[-1]
+    return f"the mask: {high:.4g} where the forward pass let x through, {low:.4g} elsewhere"
 
 
 def _identity(g: Tensor) -> Tensor:
@@ -87,11 +140,21 @@ def _identity(g: Tensor) -> Tensor:
 
 def _masked_by_gradient(this: Activation) -> Backwards:
     fix = "make the mask from the forward pass's input"
+    if (sides := this.sides()) is not None and sides[0] != sides[1]:
+        message = (
+            f"the slope is {sides[1]:.4g} where grad_output is positive and {sides[0]:.4g} elsewhere: it goes by x"
+        )
+        slip = Slip("mask-from-gradient", "f'(g)", message, fix)
+        yield (slip,), partial(_by_sign, *sides)
     for variant, keep in (("g > 0", torch.gt), ("g < 0", torch.lt)):
         slip = Slip("mask-from-gradient", variant, f"the mask is ({variant}), made from grad_output itself", fix)
         yield (slip,), partial(_only_where, torch.ones_like(this.x), keep)
         both = Slip("mask-from-gradient", f"f'·({variant})", f"the gradient is masked by ({variant}) in addition", fix)
         yield (both,), partial(_only_where, this.derivative, keep)
+
+
+def _by_sign(below: float, above: float, g: Tensor) -> Tensor:
+    return torch.where(g > 0, above, below) * g
 
 
 def _only_where(factor: Tensor, keep: Callable[[Tensor, float], Tensor], g: Tensor) -> Tensor:
@@ -106,26 +169,37 @@ def _masked_by_another(this: Activation) -> Backwards:
     yield (Slip("mask-from-wrong-tensor", "inverted", message, fix),), partial(torch.mul, inverted)
     for label, tensor in this.others.items():
         for sign, mask in ((">", tensor > 0), ("≥", tensor >= 0), ("<", tensor < 0), ("≠", tensor != 0)):
-            slip = Slip("mask-from-wrong-tensor", (label, sign), f"the mask is ({label} {sign} 0)", fix)
-            yield (slip,), partial(torch.mul, mask.to(this.x.dtype))
+            if not mask.all():
+                slip = Slip("mask-from-wrong-tensor", (label, sign), f"the mask is ({label} {sign} 0)", fix)
+                yield (slip,), partial(torch.mul, mask.to(this.x.dtype))
 
 
 def _other_formulas(this: Activation) -> Backwards:
-    for letter, tensor in (("x", this.x), ("y", this.y)):
-        for text, formula in FORMULAS.items():
-            value = formula(tensor)
-            if torch.isfinite(value).all() and not torch.allclose(value, this.derivative):
-                written = text.replace("{t}", letter)
-                message = f"the derivative is taken to be {written}"
-                yield (Slip("derivative-of-activation-wrong", written, message),), partial(torch.mul, value)
-                message = f"the derivative is multiplied by {written} in addition"
-                slip = Slip("derivative-of-activation-wrong", ("times", written), message)
-                yield (slip,), partial(torch.mul, this.derivative * value)
+    for written, value in _formulas(this):
+        if not torch.allclose(value, this.derivative):
+            message = f"the derivative is taken to be {written}"
+            yield (Slip("derivative-of-activation-wrong", written, message),), partial(torch.mul, value)
     slip = Slip("derivative-of-activation-wrong", "f'²", "the derivative is applied twice")
     yield (slip,), partial(torch.mul, this.derivative**2)
     if this.at is not None:
         message = "the derivative is taken at the output y: it belongs at x"
         yield (Slip("derivative-of-activation-wrong", "f'(y)", message),), partial(torch.mul, this.at(this.y))
+
+
+def _further_factors(this: Activation) -> Backwards:
+    for written, value in _formulas(this):
+        message = f"the derivative is multiplied by {written} in addition"
+        slip = Slip("derivative-of-activation-wrong", ("times", written), message)
+        yield (slip,), partial(torch.mul, this.derivative * value)
+
+
+def _formulas(this: Activation) -> Iterator[tuple[str, Tensor]]:
+    """What people write for a derivative, with its value; nothing that is zero or infinite here."""
+    for letter, tensor in (("x", this.x), ("y", this.y)):
+        for text, formula in FORMULAS.items():
+            value = formula(tensor)
+            if torch.isfinite(value).all() and value.any():
+                yield text.replace("{t}", letter), value
 
 
 def _unknown_derivative(draw: Draw) -> Backwards:

@@ -18,6 +18,9 @@ from .results import results
 
 # Slips with dozens of forms: in pairs with others of as many they cost more than they find.
 _MANY = ("reshape-instead-of-permute",)
+_AFTER_INSIDE = frozenset(
+    {"transposed"}
+)  # what a slip in one of many steps is combined with, beside constants and sums
 
 Allowed = Collection[Slip] | None  # the slips a search may use; None for every one
 
@@ -66,7 +69,7 @@ def _chains(draw: Draw, depth: int, allowed: Allowed) -> Iterator[tuple[Path, Te
     for slip, g in operands(draw) if depth else ():
         if _permitted((slip,), allowed):
             yield (slip,), g, draw.backward
-            rest = linears if slip.cause not in _MANY else []
+            rest = [(path, linear) for path, linear in linears if not _inside(path)] if slip.cause not in _MANY else []
             yield from (((slip, *path), g, linear) for path, linear in rest if 1 + len(path) <= depth)
 
 
@@ -74,11 +77,20 @@ def _changed(draw: Draw, path: Path, gradient: Tensor, depth: int, allowed: Allo
     """A gradient with result slips, as many as are left."""
     if len(path) >= depth:
         return
-    for slip, changed in results(draw, gradient, None if allowed is None else {slip.cause for slip in allowed}):
+    causes: Collection[str] | None = None if allowed is None else {slip.cause for slip in allowed}
+    if _inside(path):
+        if gradient.dim() != 2:
+            return
+        causes = _AFTER_INSIDE.intersection(causes or _AFTER_INSIDE)
+    for slip, changed in results(draw, gradient, causes):
         if _permitted((slip,), allowed):
             yield (*path, slip), changed
             if slip.cause not in _MANY:
                 yield from _changed(draw, (*path, slip), changed, depth, allowed)
+
+
+def _inside(path: Path) -> bool:
+    return any(slip.inside for slip in path)
 
 
 def _permitted(path: Path, allowed: Allowed) -> bool:

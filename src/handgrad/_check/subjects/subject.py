@@ -16,6 +16,7 @@ from ..._errors import HandgradError, error
 from .calling import Library, UserCodeError, from_library, is_complex, is_single_precision, steady, to_library
 from .library import guess
 from .start import Start
+from .traced import traced
 
 
 @dataclass
@@ -94,7 +95,7 @@ class Subject:
 
         Raises `UserCodeError` if the code raises, `HandgradError` if an argument is missing or no tensor comes out.
         """
-        if track:  # NumPy code that uses operators only runs on tensors as well, and so under autograd
+        if track:  # NumPy code too, on tensors that answer its functions
             return self._run(inputs, options or {}, "torch", track)
         if self._settled:
             return self._run(inputs, options or {}, self.library, False)
@@ -151,6 +152,8 @@ class Subject:
 
     def _run(self, inputs: Mapping[str, Tensor], options: Mapping[str, Any], library: Library, track: bool) -> Run:
         given = {name: self.native(value, library) for name, value in inputs.items()}
+        if track and self.library == "numpy":
+            given = {name: traced(value) for name, value in given.items()}
         with self.steady(), torch.set_grad_enabled(track):
             start = self.adapter.start(given, options, library=library, track=track)
         if any(map(is_complex, start.outputs)):

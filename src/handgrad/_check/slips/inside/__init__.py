@@ -1,0 +1,93 @@
+"""Slips inside a forward pass of several steps: one step's way back is wrong, all others are right.
+
+The forward pass is run again with a switch at that step: its value is what it was, its way back a slip's. So an
+activation in the middle of a network, softmax inside attention or the statistics of a normalisation have the slips that
+they have alone, and autograd does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+from torch import Tensor
+
+from .. import Backwards, Linear, Path, Slip
+from ..draw import Draw
+from . import activations, normalisations, products, reuse, softmaxes
+from .places import Place
+from .recording import Record
+from .replaying import Cell, Replay, replayed, switched
+
+_KINDS: tuple[Callable[[Record], Iterator[Place]], ...] = (
+    softmaxes.places,
+    normalisations.places,
+    activations.places,
+    products.places,
+)
+
+
+def inside(draw: Draw) -> Backwards:
+    """Every slip in one step, or in all steps that come from one place of the code."""
+    record = Record.of(draw.case.tracked, draw.name) if draw.case.tracked is not None else None
+    if record is None or len(record.steps) < 2:
+        return
+    for find in _KINDS:
+        groups: dict[object, list[Place]] = {}
+        for place in find(record):
+            for key in place.keys:
+                groups.setdefault(key, []).append(place)
+        for key, places in _different(groups).items():
+            yield from _slips(record, key, places)
+    yield from reuse.slips(record)
+
+
+def _different(groups: dict[object, list[Place]]) -> dict[object, list[Place]]:
+    """The groups without those that have the members of an earlier one."""
+    seen: set[frozenset[int]] = set()
+    found: dict[object, list[Place]] = {}
+    for key, places in groups.items():
+        members = frozenset(id(place) for place in places)
+        if members not in seen and len({place.index for place in places}) == len(places):
+            seen.add(members)
+            found[key] = places
+    return found
+
+
+def _slips(record: Record, key: object, places: list[Place]) -> Backwards:
+    switches = _Switches(record, places)
+    for path in places[0].slips:
+        yield tuple(_named(slip, key, places[0].where) for slip in path), partial(switches.gradient, path)
+
+
+def _named(slip: Slip, key: object, where: str) -> Slip:
+    return replace(slip, variant=(slip.variant, key), message=f"{slip.message} ({where})", inside=True)
+
+
+class _Switches:
+    """The forward pass with a switch at some places, run once it is needed."""
+
+    def __init__(self, record: Record, places: list[Place]) -> None:
+        self.record, self.places = record, places
+        self.cells = [Cell(place.right) for place in places]
+        self.linear: Linear | None = None
+
+    def gradient(self, path: Path, g: Tensor) -> Tensor:
+        """The gradient where each place has that slip."""
+        if self.linear is None:
+            replaced = {
+                place.index: partial(_switch, place, cell) for place, cell in zip(self.places, self.cells, strict=True)
+            }
+            self.linear = replayed(self.record, replaced)
+        if self.linear is None:
+            return g.new_empty(0)
+        for place, cell in zip(self.places, self.cells, strict=True):
+            cell.set(place.slips.get(path, place.right))
+        gradient = self.linear(g)
+        # a mask of what has one sign lets nothing through: that is another slip, or none
+        return g.new_empty(0) if any(cell.closed for cell in self.cells) else gradient
+
+
+def _switch(place: Place, cell: Cell, replay: Replay, _function: object, _args: object, output: Tensor) -> Tensor:
+    return switched(output, cell, replay.outputs[place.source])

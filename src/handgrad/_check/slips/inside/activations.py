@@ -1,0 +1,126 @@
+"""Functions of one entry in the middle of a forward pass: an activation, a dropout, a clipped value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ..elementwise import Activation, activation_slips, slopes
+from .places import Place, close, local, probe, same_shape, value
+from .recording import Record, Step
+
+_LINEAR = {
+    "add", "sub", "neg", "mul", "multiply", "subtract", "div", "divide", "true_divide", "clone", "contiguous", "double",
+    "float", "to", "as_subclass", "matmul", "mm", "bmm", "dot", "tensordot", "einsum", "linear", "sum", "mean",
+    "getitem", "reshape", "view", "flatten", "permute", "transpose", "T", "t", "mT", "stack", "cat", "hstack",
+    "unsqueeze", "squeeze", "split", "chunk", "unbind", "expand", "expand_as", "positive",
+}  # fmt: skip
+REDUCTIONS = {"sum", "mean", "var", "std", "norm", "amax", "max", "amin", "min", "logsumexp", "vector_norm"}
+_MOST = 60  # places; more are a loop over entries
+_Pairs = Mapping[tuple[int, int], Tensor]  # (source, step) → the derivative
+
+
+def places(record: Record) -> Iterator[Place]:
+    """Each stretch of steps that works entry by entry and is not linear."""
+    pairs = elementwise(record)
+    for (source, index), derivative in pairs.items():
+        if not _reduced(record, source) and _ends(record, pairs, source, index) and _begins(record, pairs, source):
+            yield _place(record, record.steps[source], record.steps[index], derivative)
+
+
+def elementwise(record: Record) -> _Pairs:
+    """Every two tensors between which all works entry by entry and is not linear, with the derivative."""
+    if record.pairs is None:
+        record.pairs = _find(record)
+    return record.pairs
+
+
+def _find(record: Record) -> _Pairs:
+    found: dict[tuple[int, int], Tensor] = {}
+    for step in record.steps.values():
+        for source in same_shape(record, step) if len(found) < _MOST else ():
+            derivative = local(step, source, torch.ones_like(step.tensor))
+            v = probe(step)
+            if close(local(step, source, v), v * derivative) and _says_something(record, source, step, derivative):
+                found[source.index, step.index] = derivative
+    return found
+
+
+def _says_something(record: Record, source: Step, step: Step, derivative: Tensor) -> bool:
+    """Whether it is no mere sum or multiple; a mask with zeros is more than that."""
+    masks = len(slopes(derivative)) == 2 and bool((derivative == 0).any())
+    return masks or any(not is_linear(between) for between in _between(record, source, step))
+
+
+def _between(record: Record, source: Step, step: Step) -> Iterator[Step]:
+    todo, seen = [step.index], {source.index}
+    while todo:
+        index = todo.pop()
+        if index not in seen:
+            seen.add(index)
+            yield record.steps[index]
+            todo += record.steps[index].sources
+
+
+def is_linear(step: Step) -> bool:
+    """Whether a step is linear in what depends on the input."""
+    if step.name not in _LINEAR:
+        return False
+    if step.name in ("div", "divide", "true_divide") and len(step.args) > 1 and _active(step.args[1], step):
+        return False
+    return step.name in ("add", "sub", "subtract", "stack", "cat", "hstack") or len(step.sources) < 2
+
+
+def _active(argument: object, step: Step) -> bool:
+    return (
+        isinstance(argument, Tensor) and argument.requires_grad and bool(step.sources) and argument.grad_fn is not None
+    )
+
+
+def _reduced(record: Record, index: int) -> bool:
+    """Whether a tensor is a statistic of others: a variance, say, whose root is no activation."""
+    step = record.steps[index]
+    before = [record.steps[source] for source in step.sources]
+    if step.name in REDUCTIONS:
+        return True
+    return bool(before) and all(b.tensor.shape == step.tensor.shape and _reduced(record, b.index) for b in before)
+
+
+def _ends(record: Record, pairs: _Pairs, source: int, index: int) -> bool:
+    """Whether something other than more of the same uses the result; or it is one step by itself."""
+    step, users = record.steps[index], record.consumers[index]
+    alone = step.sources == (source,) and not is_linear(step) and step.name not in ("exp", "pow", "reciprocal", "abs")
+    return alone or not users or any((source, user) not in pairs for user in users)
+
+
+def _begins(record: Record, pairs: _Pairs, source: int) -> bool:
+    """Whether a derivative would be written in terms of this tensor: not if it is half of a formula itself."""
+    return all(end != source or _ends(record, pairs, begin, end) for begin, end in pairs)
+
+
+def _place(record: Record, source: Step, step: Step, derivative: Tensor) -> Place:
+    z, a = value(source), value(step)
+    slips = dict(
+        activation_slips(Activation(z, a, derivative, _others(record, source, step, derivative), None), briefly=True)
+    )
+    kind = tuple(sorted({one.name for one in _between(record, source, step) if not is_linear(one)}))
+    keys = ((source.site, step.site), ("all", kind), ("here", step.site[:1], kind))
+    where = f"at `{step.name}`, line {step.line}"
+    return Place(step.index, source.index, partial(torch.mul, derivative), slips, keys, where)
+
+
+def _others(record: Record, source: Step, step: Step, derivative: Tensor) -> dict[str, Tensor]:
+    """What else of that shape a mask could be made from, where there is one."""
+    if len(slopes(derivative)) > 2:
+        return {}
+    own, found = [value(source), value(step)], dict[str, Tensor]()
+    made = {f"`{word}`, line {line}": output for word, _, output, site, line in record.calls if site}
+    for label, one in {**{f"`{name}`": leaf for name, leaf in record.leaves.items()}, **made}.items():
+        if isinstance(one, Tensor) and one.shape == step.tensor.shape and one.is_floating_point():
+            plain = one.detach().as_subclass(Tensor)
+            if not any(plain.equal(known) for known in [*own, *found.values()]):
+                found[label] = plain
+    return found

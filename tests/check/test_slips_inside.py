@@ -1,0 +1,168 @@
+"""Slips in one step of a forward pass of several: the step is named, in torch and in NumPy code."""
+
+# ruff: noqa: ARG005 - a slip is given what it may not need
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from handgrad import check
+
+
+def causes(forward: Callable[..., Any], backward: Callable[..., Any], *inputs: str) -> dict[str, list[str]]:
+    report = check((forward, backward), inputs=list(inputs))
+    return {one.name: [finding.cause for finding in one.findings] for one in report.gradients}
+
+
+def three_layers(x: Any, v: Any, w: Any) -> Any:
+    return torch.tanh(torch.tanh(x @ v) @ w) ** 2
+
+
+def three_layers_back(g: Tensor, x: Tensor, v: Tensor, w: Tensor, slope: Callable[..., Tensor]) -> tuple[Tensor, ...]:
+    a = torch.tanh(x @ v)
+    b = torch.tanh(a @ w)
+    db = 2 * g * b * (1 - b**2)
+    da = (db @ w.T) * slope(a, x @ v, db @ w.T)
+    return da @ v.T, x.T @ da, a.T @ db
+
+
+LAYERS = ("x=5x3", "v=3x4", "w=4x2")
+
+
+@pytest.mark.parametrize(
+    "slope",
+    [lambda a, z, d: 1 - a, lambda a, z, d: torch.ones_like(a), lambda a, z, d: 1 - z**2],
+    ids=["of a", "missing", "of z"],
+)
+def test_a_derivative_in_the_middle_of_a_network(slope: Callable[..., Tensor]) -> None:
+    found = causes(three_layers, lambda g, x, v, w: three_layers_back(g, x, v, w, slope), *LAYERS)
+    assert found == {"x": ["derivative-of-activation-wrong"], "v": ["derivative-of-activation-wrong"], "w": []}
+
+
+def relu_net(x: Any, v: Any, w: Any) -> Any:
+    return np.tanh(np.maximum(x @ v, 0) @ w)
+
+
+@pytest.mark.parametrize(
+    ("mask", "cause"),
+    [
+        (lambda h, x, d: 1.0, "mask-missing"),
+        (lambda h, x, d: d > 0, "mask-from-gradient"),
+        (lambda h, x, d: x > 0, "mask-from-wrong-tensor"),
+    ],
+)
+def test_a_mask_in_the_middle_of_a_network(mask: Callable[..., Any], cause: str) -> None:
+    def backward(g: Any, x: Any, v: Any, w: Any) -> Any:
+        h = np.maximum(x @ v, 0)
+        do = g * (1 - np.tanh(h @ w) ** 2)
+        dh = do @ w.T
+        dh = dh * mask(h, x, dh)
+        return dh @ v.T, x.T @ dh, h.T @ do
+
+    assert causes(relu_net, backward, "x=5x4", "v=4x4", "w=4x2") == {"x": [cause], "v": [cause], "w": []}
+
+
+def attention(x: Any, q: Any, k: Any) -> Any:
+    s = (x @ q) @ (x @ k).transpose(-2, -1) / 2
+    e = torch.exp(s - s.amax(-1, keepdim=True))
+    return e / e.sum(-1, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("back", "cause"),
+    [
+        (lambda p, g: p * (1 - p) * g / 2, "softmax-diagonal-only"),
+        (lambda p, g: p * (g - (g * p).sum(-2, keepdim=True)) / 2, "wrong-reduction-axes"),
+        (lambda p, g: p * (g - (g * p).sum(-1, keepdim=True)), "scale-factor"),
+        (lambda p, g: g / 2, "derivative-of-activation-wrong"),
+    ],
+)
+def test_softmax_inside_attention(back: Callable[..., Tensor], cause: str) -> None:
+    def backward(g: Tensor, x: Tensor, q: Tensor, k: Tensor) -> tuple[Tensor, ...]:
+        ds = back(attention(x, q, k), g)
+        dq, dk = ds @ (x @ k), ds.mT @ (x @ q)
+        return dq @ q.T + dk @ k.T, (x.mT @ dq).sum(0), (x.mT @ dk).sum(0)
+
+    assert causes(attention, backward, "x=2x5x4", "q=4x3", "k=4x3") == {"x": [cause], "q": [cause], "k": [cause]}
+
+
+def group_norm(x: Any, gamma: Any) -> Any:
+    grouped = x.reshape(x.shape[0], 2, -1)
+    centred = grouped - grouped.mean(-1, keepdims=True)
+    h = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
+    return gamma * h.reshape(x.shape)
+
+
+def group_back(g: Any, x: Any, gamma: Any, scale: Any = 1, mean: float = 1, variance: float = 1) -> tuple[Any, Any]:
+    h = group_norm(x, np.ones(1))
+    d, hat = (((g * gamma) / scale).reshape(len(x), 2, -1), h.reshape(len(x), 2, -1))
+    sigma = np.sqrt(x.reshape(d.shape).var(-1, keepdims=True) + 1e-5)
+    dx = d - mean * d.mean(-1, keepdims=True) - variance * hat * (d * hat).mean(-1, keepdims=True)
+    return (dx / sigma).reshape(x.shape), (g * h).sum(0)
+
+
+@pytest.mark.parametrize(
+    ("slip", "expected"),
+    [
+        ({"mean": 0}, ["missing-mean-term"]),
+        ({"variance": 0}, ["missing-variance-term"]),
+        ({"mean": 0, "variance": 0}, ["missing-mean-term", "missing-variance-term"]),
+        ({"scale": "gamma"}, ["gamma-missing"]),
+    ],
+)
+def test_a_term_of_group_norm(slip: dict[str, Any], expected: list[str]) -> None:
+    def backward(g: Any, x: Any, gamma: Any) -> Any:
+        return group_back(g, x, gamma, **{name: gamma if value == "gamma" else value for name, value in slip.items()})
+
+    assert causes(group_norm, backward, "x=3x6", "gamma=6") == {"x": expected, "gamma": []}
+
+
+def test_means_divided_by_the_number_of_other_entries() -> None:
+    def backward(g: Any, x: Any, gamma: Any) -> Any:
+        return group_back(g, x, gamma, mean=x.shape[1] / 2 / len(x), variance=x.shape[1] / 2 / len(x))
+
+    found = causes(group_norm, backward, "x=5x6", "gamma=6")
+    assert found == {"x": ["wrong-reduction-axes"], "gamma": []}
+
+
+def recurrent(x: Any, w: Any) -> Any:
+    h = x[:, 0]
+    for t in range(1, x.shape[1]):
+        h = torch.tanh(x[:, t] + h @ w)
+    return h
+
+
+@pytest.mark.parametrize(
+    ("keep", "expected"), [("last", ["overwrite-instead-of-accumulate"]), ("two", ["unexplained"])]
+)
+def test_one_turn_of_a_loop(keep: str, expected: list[str]) -> None:
+    def backward(g: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        hs = [x[:, 0]]
+        for t in range(1, x.shape[1]):
+            hs.append(torch.tanh(x[:, t] + hs[-1] @ w))
+        dx, dw, turns = torch.zeros_like(x), torch.zeros_like(w), 0
+        for t in reversed(range(1, x.shape[1])):
+            dz = g * (1 - hs[t] ** 2)
+            dx[:, t], turns = dz, turns + 1
+            turn = hs[t - 1].T @ dz
+            dw = turn if keep == "last" else dw + turn * (turns < 3)
+            g = dz @ w.T
+        dx[:, 0] = g
+        return dx, dw
+
+    assert causes(recurrent, backward, "x=3x5x4", "w=4x4") == {"x": [], "w": expected}
+
+
+def test_a_path_that_a_mask_closes_is_no_evidence() -> None:
+    """Σ p·log p with the second term lost: a mask that happens to close that path must not be named."""
+
+    def backward(g: Tensor, p: Tensor) -> Tensor:
+        return g * p.log()
+
+    assert causes(lambda p: (p * p.log()).sum(), backward, "p=4x5:positive") == {"p": ["unexplained"]}
