@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from making import cases_of
@@ -152,6 +153,38 @@ def test_other_layouts_of_a_convolution_are_recognised(dims):
         assert found[0].name == "conv2d"
 
 
+@pytest.mark.parametrize("dims", ["one sample a channel", "one signal", "many channels"])
+def test_a_true_convolution_is_recognised_by_the_kernel_backwards(dims):
+    x, w = image()
+    if dims == "one signal":
+        inputs = {"x": x[0, 0, 0], "w": w[0, 0, 0]}
+        y = torch.from_numpy(np.convolve(inputs["x"], inputs["w"], "valid"))
+    elif dims == "one sample a channel":
+        inputs, y = {"x": x, "w": w[:3, 0]}, F.conv2d(x, w[:3, :1].flip(2, 3), groups=3)
+    else:
+        inputs, y = {"x": x, "w": w}, F.conv2d(x, w.flip(2, 3))
+    found = recognise(inputs, y)
+    assert found is not None
+    assert found[0].name in ("conv1d", "conv2d")
+    bound = next(fitting(found[0], inputs, y, lambda _roles, _output: [found[1]]))
+    assert bound.world.roles["weight"].flips
+    leaf = inputs["w"].clone().requires_grad_()
+    g = torch.randn_like(y)
+    outputs = {"one signal": lambda: F.conv1d(inputs["x"][None, None], leaf.flip(0)[None, None])[0, 0]}
+    outputs["one sample a channel"] = lambda: F.conv2d(x, leaf[:, None].flip(2, 3), groups=3)
+    outputs["many channels"] = lambda: F.conv2d(x, leaf.flip(2, 3))
+    (dw,) = torch.autograd.grad(outputs[dims](), leaf, g)
+    torch.testing.assert_close(bound.vjp(inputs)(g)["w"], dw)
+
+
+@pytest.mark.parametrize(("pads", "stride"), [((1, 0), 1), ((1, 0), 2)])
+def test_padding_on_one_side_is_recognised(pads, stride):
+    x, w = image()
+    found = recognise({"x": x, "w": w}, F.conv2d(F.pad(x, (0, 0, *pads)), w, stride=stride))
+    assert found is not None
+    assert (found[0].name, found[1]["padding"]) == ("uneven_conv2d", (pads, (0, 0)))
+
+
 def test_an_epsilon_is_not_taken_for_another():
     x = torch.randn(5, 3, dtype=torch.float64)
     y = F.batch_norm(x, None, None, training=True, eps=1e-6)
@@ -169,7 +202,8 @@ def test_what_is_no_operation_is_not_recognised():
 
 def test_no_slip_of_an_operation_is_the_truth_in_every_setting():
     """A slip that never shows would be a word without a meaning."""
-    for name in ("conv2d", "max_pool2d", "avg_pool2d", "batch_norm", "layer_norm", "softmax", "attention", "embedding"):
+    names_of_slips = ("conv2d", "max_pool2d", "avg_pool2d", "batch_norm", "layer_norm", "softmax", "attention")
+    for name in (*names_of_slips, "embedding", "uneven_conv1d"):
         for role in get(name).roles:
             draws = [
                 Draw(one, role)

@@ -427,3 +427,28 @@ def test_a_scale_gradient_that_keeps_the_wrong_axis_is_named():
     (finding,) = diagnose(cases, "weight")
     assert finding.cause == "wrong-reduction-axes"
     assert "summed over axes (0, 1, 2) where the axes (0, 2, 3)" in finding.message
+
+
+def blocks_to_space(x):
+    """(N, C·2·2, H, W) → (N, C, 2·H, 2·W)."""
+    n, _, h, w = x.shape
+    return x.reshape(n, -1, 2, 2, h, w).permute(0, 1, 4, 2, 5, 3).reshape(n, -1, 2 * h, 2 * w)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cause"),
+    [
+        (lambda g, x: g.reshape(x.shape), "reshape-instead-of-permute"),
+        (  # the block's rows and columns exchanged
+            lambda g, x: F.pixel_unshuffle(g, 2).reshape(*x.shape[:1], -1, 2, 2, *x.shape[2:]).mT.reshape(x.shape),
+            "reshape-instead-of-permute",
+        ),
+        (lambda g, x: F.pixel_unshuffle(g, 2).roll(1, 1), "unexplained"),  # in another order, but by no reshape
+    ],
+)
+def test_numbers_in_another_order_of_whatever_axes(wrong, cause):
+    draws = [
+        case(blocks_to_space, {"x": torch.randn(shape, dtype=torch.float64)}, "x", wrong)
+        for shape in ((2, 8, 3, 5), (3, 4, 2, 3))
+    ]
+    assert [finding.cause for finding in diagnose(draws, "x")] == [cause]

@@ -417,6 +417,40 @@ def dw_not_cropped_to_the_kernel(g, x, w, o):
     return F.conv2d(x.transpose(0, 1), g.transpose(0, 1), None, dilation, padding, stride).transpose(0, 1)
 
 
+def dx_folded_sideways(g, x, w, o):
+    stride, padding, dilation = (numbers[::-1] for numbers in numbers(o))
+    return F.fold(w.flatten(1).T @ g.flatten(2), x.shape[:1:-1], w.shape[:1:-1], dilation, padding, stride)
+
+
+def test_a_fold_with_width_and_height_exchanged():
+    assert causes_of("input", ungrouped(dx_folded_sideways)) == ["height-width-swapped"]
+
+
+@pytest.mark.parametrize(("start", "cause"), [(0, "wrong-crop"), (1, "wrong-crop"), (None, "padding-not-cropped")])
+def test_the_wrong_part_of_what_is_padded_at_the_beginning_only(start, cause):
+    def wrong(g, input, weight, bias, **options):
+        whole = F.conv_transpose1d(g, weight, stride=options["stride"])  # begins kernel − 1 before the image
+        whole = F.pad(whole, (0, input.shape[2] + sum(options["padding"][0]) - whole.shape[2]))
+        return whole if start is None else whole[:, :, start : start + input.shape[2]]
+
+    assert causes_of("input", wrong, "uneven_conv1d") == [cause]
+
+
+def test_dx_of_a_true_convolution_by_another_one():
+    x, w = torch.randn(9, dtype=torch.float64), torch.randn(3, dtype=torch.float64)
+
+    def forward(x, w):
+        return F.conv1d(x[None, None], w.flip(0)[None, None])[0, 0]
+
+    def convolved(g, x, w):  # np.convolve(g, w, "full")
+        return F.conv1d(g[None, None], w.flip(0)[None, None], padding=2)[0, 0]
+
+    draws = [case(forward, {"x": x[:size], "w": w}, "x", convolved, get("conv1d")) for size in (9, 7)]
+    (finding,) = diagnose(draws, "x")
+    assert finding.cause == "kernel-not-flipped"
+    assert "the forward pass convolves" in finding.message
+
+
 UNKNOWN = [
     (dw_samples_fastest, "reshape-instead-of-permute"),
     (dw_flipped, "kernel-flipped"),

@@ -11,6 +11,7 @@ from .report import Finding
 from .slips import Path, Slip
 from .slips.constants import averages
 from .slips.draw import Draw
+from .slips.rearranged import rearranged
 from .slips.search import explains, explanations, predictions, ranked
 from .where import describe
 
@@ -61,7 +62,14 @@ def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Fi
     wrong = sorted(wrong, key=lambda draw: draw.truth.numel() + draw.g.numel())
     singles = ranked(wrong[0], 1)
     path = _first_holding(singles, wrong, right) or _first_holding(_pairs(wrong, singles), wrong, right)
+    path = path or _in_another_order(wrong)
     return tuple(_finding(slip, wrong) for slip in _worded(path, wrong))
+
+
+def _in_another_order(wrong: list[Draw]) -> Path:
+    """What is believed where nothing else explains the same numbers at other places."""
+    found = [rearranged(draw) for draw in wrong]
+    return (found[0],) if found[0] is not None and all(found) else ()
 
 
 def _worded(path: Path, wrong: list[Draw]) -> Path:

@@ -7,13 +7,28 @@ there. Everything generic (operands, transposes, constants …) is in `slips`.
 from __future__ import annotations
 
 from ..._errors import error
-from . import activations, attention, composed, convolutions, indexing, losses, norms, poolings, products, softmaxes
+from . import (
+    activations,
+    attention,
+    composed,
+    convolutions,
+    indexing,
+    losses,
+    norms,
+    poolings,
+    products,
+    softmaxes,
+    uneven,
+)
 from .binding import Bound, bind, recognise
 from .operation import Known, Operation, Setting
 
 __all__ = ["Bound", "Known", "Operation", "Setting", "bind", "get", "names", "recognise"]
 
-_FAMILIES = (products, convolutions, poolings, activations, norms, softmaxes, losses, attention, indexing, composed)
+_FAMILIES = (
+    *(products, convolutions, poolings, activations, norms, softmaxes, losses, attention, indexing, composed),
+    uneven,  # last: they have the most options
+)
 _ALL: dict[str, Operation] = {operation.name: operation for family in _FAMILIES for operation in family.OPERATIONS}
 
 

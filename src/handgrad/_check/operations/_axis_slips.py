@@ -38,7 +38,7 @@ def _mirrored(*fields: str) -> Change:
 
 
 def _only_inside(axes: Axes) -> Axes:
-    return tuple(replace(axis, low=0, limit=axis.windows(axis.size, 0)) for axis in axes)
+    return tuple(replace(axis, low=0, limit=axis.windows(axis.size)) for axis in axes)
 
 
 _STRIDE = Slip("stride-ignored", None, "this is the gradient for stride 1", "use the forward pass's stride")
@@ -127,27 +127,33 @@ def _full_padding(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], T
 
 
 def _crops(axes: Axes, code: str) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tensor]]]:
-    """The gradient of the padded input, whole, or another part of it than the middle."""
+    """The gradient of the padded input, whole, or another part of it than the right one."""
     pads = tuple(axis.low for axis in axes)
-    if not any(pads):
+    if not any(axis.padding for axis in axes):
         return
-    fix = "crop it: `[pad : pad + size]` on each spatial axis"
+    fix = "crop it: `[pad : pad + size]` on each spatial axis, pad being what stands before the image"
     whole = Slip(
         "padding-not-cropped", None, f"this is the gradient of the padded input: padding {pads} is not cropped", fix
     )
-    padded = tuple(replace(axis, low=0, size=axis.size + 2 * axis.low) for axis in axes)
+    padded = tuple(replace(axis, low=0, size=axis.size + axis.padding) for axis in axes)
     yield whole, padded, _as_it_is
-    yield whole, tuple(replace(axis, low=0, size=replace(axis, low=0).natural()) for axis in axes), _as_it_is
-    first, last = _each(low=0)(axes), tuple(replace(axis, low=2 * axis.low) for axis in axes)
+    yield whole, tuple(replace(axis, size=replace(axis, high=0).natural()) for axis in _each(low=0)(axes)), _as_it_is
+    first = _each(low=0)(axes)
     if code and not read(code).crops:  # the same values: nothing is cropped, the offset is forgotten
         yield (
             Slip("padding-ignored", "offset", "positions are taken without the padding's offset", _PAD_FIX),
             first,
             _as_it_is,
         )
-    for corner, part in (("first", first), ("last", last)):
-        message = f"the {corner} corner of the padded gradient was kept, not its middle: padding {pads}"
-        yield Slip("wrong-crop", corner, message, fix), part, _as_it_is
+    parts = {
+        "first corner": first,
+        "last corner": tuple(replace(axis, low=axis.padding) for axis in axes),
+        "middle": tuple(replace(axis, low=axis.padding // 2) for axis in axes),
+    }
+    for name, part in parts.items():
+        if [axis.low for axis in part] != [axis.low for axis in axes]:
+            message = f"the {name} of the padded gradient was kept: the image begins at {pads}"
+            yield Slip("wrong-crop", name, message, fix), part, _as_it_is
 
 
 def _own_kernel(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tensor]]]:
@@ -175,7 +181,7 @@ def _own_kernel(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Ten
 
 def _fitting_kernel(axis: Axis) -> int:
     """How many taps a convolution of x with dy, whose strides and dilations are exchanged, has room for."""
-    return (axis.size + 2 * axis.low - axis.stride * (axis.output - 1) - 1) // axis.dilation + 1
+    return (axis.size + axis.padding - axis.stride * (axis.output - 1) - 1) // axis.dilation + 1
 
 
 def _as_it_is(result: Tensor) -> Tensor:

@@ -49,7 +49,10 @@ def _flip_slip(this: Convolution, axes: tuple[int, ...]) -> Slip:
             else "leave out the flip"
         )
         return Slip("kernel-flipped", axes, f"the kernel is flipped{where} where it must not be", fix)
-    message = f"this is dx for the kernel flipped{where}: a correlation must flip it, a scatter or fold must not"
+    if this.known.convolves:
+        message = f"this is dx for the kernel the other way round{where}: the forward pass convolves, so dx correlates"
+        return Slip("kernel-not-flipped", axes, message, "correlate with the kernel, or convolve with it flipped")
+    message = f"this is dx for the kernel flipped{where}: a correlation flips all its axes, a scatter none"
     spatial = ", ".join(str(axis + 2) for axis in range(len(this.axes)))
     return Slip(
         "kernel-not-flipped", axes, message, f"in a correlation flip the weight's axes ({spatial}), all of them"

@@ -29,6 +29,7 @@ class Axis:
     keep: str = ""  # 'last window', 'last tap': where several reach one input position, this one only
     shared: bool = False  # divided by how many reach it
     limit: int | None = None  # only this many windows count
+    high: int | None = None  # padding at the end, where it is not that at the beginning
 
     def table(self) -> Tensor:
         """(I, L, K)."""
@@ -50,11 +51,16 @@ class Axis:
 
     def natural(self) -> int:
         """The input size that the output's windows span, without a remainder."""
-        return (self.output - 1) * self.stride + self.dilation * (self.kernel - 1) + 1 - 2 * self.low
+        return (self.output - 1) * self.stride + self.dilation * (self.kernel - 1) + 1 - self.padding
 
-    def windows(self, size: int, low: int) -> int:
-        """How many windows an input of that size has."""
-        return max(0, (size + 2 * low - self.dilation * (self.kernel - 1) - 1) // self.stride + 1)
+    @property
+    def padding(self) -> int:
+        """Both sides together."""
+        return self.low + (self.low if self.high is None else self.high)
+
+    def windows(self, size: int) -> int:
+        """How many windows an input of that size has, without padding."""
+        return max(0, (size - self.dilation * (self.kernel - 1) - 1) // self.stride + 1)
 
 
 def changed(axes: Sequence[Axis], **changes: object) -> tuple[Axis, ...]:

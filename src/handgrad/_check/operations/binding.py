@@ -83,6 +83,7 @@ class Bound:
                     self.grad_output(draw.g),
                     draw.user.shape,
                     draw.case.code,
+                    any(layout.flips for layout in self.world.roles.values()),
                 )
 
     def _in_users_layout(self, role: str, linear: Linear, g: Tensor) -> Tensor:

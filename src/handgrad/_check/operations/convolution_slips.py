@@ -22,7 +22,7 @@ def conv_slips(this: Convolution) -> Backwards:
     """Every slip of a convolution's gradient with respect to its input or weight; a bias has none of its own."""
     if this.known.role == "bias":
         return iter(())
-    return chain(_column_form(this), _geometric(this), kernels(this), groups(this), _orders(this))
+    return chain(_column_form(this), _geometric(this), kernels(this), groups(this), _sideways(this), _orders(this))
 
 
 def _geometric(this: Convolution) -> Backwards:
@@ -76,6 +76,21 @@ def _column_form(this: Convolution) -> Backwards:
 def _columns_as(this: Convolution, order: tuple[int, ...], shape: torch.Size, g: Tensor) -> Tensor:
     cols = this.column_gradient(g).permute(order)
     return cols.reshape(shape) if cols.numel() == shape.numel() else cols
+
+
+def _sideways(this: Convolution) -> Backwards:
+    """A fold that is given (W, H) where (H, W) belongs: what it gives has that shape, too."""
+    if this.scatters and len(this.axes) == 2 and this.axes[0] != this.axes[1]:
+        message = "the fold is given the image's width and height the wrong way round"
+        slip = Slip("height-width-swapped", "fold", message, "the sizes in the order (height, width)")
+        yield (slip,), partial(_fold_sideways, this)
+
+
+def _fold_sideways(this: Convolution, g: Tensor) -> Tensor:
+    kernel, output = this.w.shape[2:], g.shape[2:]
+    # (N, C·kh·kw, H′·W′) taken for (N, C, kw, kh, W′, H′)
+    cols = this.column_gradient(g).reshape(g.shape[0], -1, *reversed(kernel), *reversed(output))
+    return fold(cols, this.axes[::-1])
 
 
 def _orders(this: Convolution) -> Backwards:

@@ -19,6 +19,7 @@ class Layout:
     name: str
     to: Callable[[Tensor], Tensor]
     back: Callable[[Tensor], Tensor]
+    flips: bool = False  # whether it turns a kernel round, for a forward pass that convolves in the true sense
 
     def __call__(self, tensor: Tensor) -> Tensor:
         """In PyTorch's layout."""
@@ -91,16 +92,26 @@ def _choices(role: str, tensor: Tensor, image: Layout, spatial: int | None) -> I
 
 
 def _weights(tensor: Tensor, spatial: int | None) -> Iterator[Layout]:
-    if spatial is None or tensor.dim() == spatial + 2:
+    """A weight's layouts; those of a true convolution, which runs through its kernel backwards, last."""
+    if spatial is None:
         yield SAME
-    if spatial is None and tensor.dim() == 2:
-        yield _TURNED
-    if spatial is not None and tensor.dim() == spatial + 2:
-        yield _KERNEL_LAST
-    if spatial is not None and tensor.dim() == spatial + 1:
-        yield _DEPTHWISE
-    if spatial is not None and tensor.dim() == spatial:
-        yield _ONE_IMAGE
+        yield from [_TURNED] if tensor.dim() == 2 else []
+        return
+    plain = _KERNELS.get(tensor.dim() - spatial, ())
+    yield from plain
+    yield from (_backwards(layout, spatial) for layout in plain)
+
+
+_KERNELS = {2: (SAME, _KERNEL_LAST), 1: (_DEPTHWISE,), 0: (_ONE_IMAGE,)}
+
+
+def _backwards(layout: Layout, spatial: int) -> Layout:
+    axes = tuple(range(2, 2 + spatial))
+
+    def turned(tensor: Tensor) -> Tensor:
+        return tensor.flip(axes) if tensor.dim() == 2 + spatial else tensor
+
+    return Layout(f"{layout.name}, backwards", lambda t: turned(layout.to(t)), lambda t: layout.back(turned(t)), True)
 
 
 def _vector(tensor: Tensor) -> Layout:

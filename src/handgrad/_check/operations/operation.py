@@ -51,6 +51,7 @@ class Known:
     g: Tensor
     user_shape: torch.Size  # of what came back
     code: str = ""  # of the backward pass, as it is written
+    convolves: bool = False  # whether the forward pass flips the kernel, which stands here as it is used
 
     @property
     def input(self) -> Tensor:

@@ -75,7 +75,7 @@ def averages(draw: Draw) -> Iterator[tuple[str, int]]:
     """The products of sizes that a sum in the backward pass can run over: axes of grad_output, for a loss of x."""
     shape = draw.g.shape if draw.g.dim() else next(iter(draw.inputs.values())).shape
     axes = range(len(shape))
-    found = set()
+    found: set[tuple[str, int]] = set()
     for size in range(1, len(shape) + 1):
         for chosen in combinations(axes, size):
             value = prod(shape[axis] for axis in chosen)

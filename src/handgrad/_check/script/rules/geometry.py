@@ -12,18 +12,18 @@ from .making import is_value, method, names_read
 
 
 def flips(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
-    """A kernel flipped, or not."""
+    """A kernel flipped, or not, or along one of its axes only."""
     value = _flipped_operand(node)
     if value is not None:
-        yield "kernel-flipped", f"`{scope.program.text(node)}` is flipped where the scatter does it", _flipped_operand
+        text = scope.program.text(node)
+        yield "kernel-flipped", f"`{text}` is flipped where the scatter does it", _flipped_operand
+        for axis in (-1, -2) if len(scope.shape_of(value) or ()) in (2, 4) else ():
+            message = f"`{text}` is flipped along one of the kernel's axes only"
+            yield "kernel-not-flipped", message, _flip((axis,), scope.numpy)
     shape = scope.shape_of(node)
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and shape is not None and len(shape) in (3, 4):
-        axes = (-1,) if len(shape) == 3 else (-2, -1)
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and shape is not None and len(shape) in (2, 3, 4):
         message = f"`{node.id}` {shape} is correlated with as it is; here it must be flipped"
-        yield "kernel-not-flipped", message, _flip(axes, scope.numpy)
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and shape is not None and len(shape) == 2:
-        message = f"`{node.id}` {shape} is correlated with as it is; here it must be flipped"
-        yield "kernel-not-flipped", message, _flip((-2, -1), scope.numpy)
+        yield "kernel-not-flipped", message, _flip((-1,) if len(shape) == 3 else (-2, -1), scope.numpy)
 
 
 def flipped_indices(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
@@ -67,7 +67,7 @@ def _indices(change: Callable[[ast.expr], ast.expr]) -> Make:
 def _flip(axes: tuple[int, ...], numpy: bool) -> Make:
     if not numpy:
         return lambda node: method(node, "flip", *axes)
-    index = "..., " + ", ".join("::-1" for _ in axes)
+    index = "..., " + ", ".join("::-1" if axis in axes else ":" for axis in range(min(axes), 0))
     subscript = ast.parse(f"x[{index}]", mode="eval").body
     return lambda node: ast.Subscript(node, copied(subscript.slice), ast.Load())  # type: ignore[attr-defined]
 
