@@ -28,6 +28,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import pytest
 import torch
 
@@ -132,7 +133,9 @@ def check_sh(block: Block, _namespace: dict[str, Any]) -> None:
                 known = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
                 assert set(targets) <= set(known), f"{named(block.page)}: {line}"
             case ["handgrad", name, *arguments]:
-                main.commands[name].make_context(name, arguments)
+                command = main.get_command(click.Context(main), name)
+                assert command, f"{named(block.page)}: there is no command {name}"
+                command.make_context(name, arguments)
             case ["pip", "install", *_] | []:
                 pass
             case _:
