@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from handgrad._check.report import Report
+from handgrad._check.request import Request
+from handgrad._check.target import check_target
 from handgrad._cli.check import check, show
+from handgrad._errors import HandgradError
+
+command = sys.modules["handgrad._cli.check"]
 
 RIGHT = """
 import numpy as np
@@ -121,3 +128,113 @@ except SystemExit:
     print("torch" in sys.modules, "numpy" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False False\n"
+
+
+LAYER = """
+import torch
+def forward(x, slope=2.0):
+    return x.relu()
+def backward(g, x):
+    return g * (x > 0)
+"""
+SCRIPT = "import torch\nx = torch.ones(2, 3)\ny = 2 * x\ng = torch.ones(2, 3)\ndx = 2 * g\n"
+CLAIM = ["--output", "y", "--grad-output", "g", "--wrt", "x=dx"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "says"),
+    [
+        (LAYER, ["--like", "relu", "--padding", "1"], "`forward` takes no `padding`, and neither does relu"),
+        (LAYER, ["--input", "x=2x3", "--stride", "2"], "`forward` takes no `stride`.\nhint: with --like conv2d"),
+        (LAYER, ["--input", "x=2x3", "--input", "x=4x5"], "`--input x=…` is given 2 times"),
+        (LAYER, ["--input", "x=2x3", "--input", "y=2x3"], "there is no input `y`.\n  known  x, slope"),
+        (SCRIPT, ["--like", "relu"], "--like is for a file with a backward pass; "),
+        (SCRIPT, [*CLAIM, "--input", "x=2x3"], "--input is for a file with a backward pass; "),
+        (SCRIPT, [*CLAIM, "--kernel-size", "2"], "--kernel-size is for a file with a backward pass; "),
+        (SCRIPT, [*CLAIM, "--wrt", "x=g"], "`--wrt x=…` is given 2 times"),
+        (SCRIPT, ["--output", "y"], "a flat script needs --output and --wrt VARIABLE=GRADIENT"),
+        (SCRIPT, ["more words"], "Got unexpected extra argument (more words)"),
+        (SCRIPT, ["--timeout", "-1"], "-1.0 is not in the range x>0"),
+        (SCRIPT, ["--timeout", "0"], "0.0 is not in the range x>0"),
+        (SCRIPT, ["--timeout", "nan"], "nan is not a finite number"),
+        (SCRIPT, ["--stride", "two"], "'two' is not a number"),
+        (SCRIPT, ["--nonsense"], "--nonsense"),
+    ],
+)
+def test_what_would_be_ignored_is_refused_in_json_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, words: list[str], says: str
+) -> None:
+    monkeypatch.setattr(command, "check_apart", lambda request, _: check_target(request))
+    path = tmp_path / "code.py"
+    path.write_text(code)
+    result = _invoke(str(path), *words, "--json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 2
+    assert told["verdict"] == "error"
+    assert says in told["message"]
+    assert says in _invoke(str(path), *words).output
+
+
+def test_a_layers_only_input_goes_by_any_name(tmp_path: Path) -> None:
+    path = tmp_path / "code.py"
+    path.write_text(
+        "class Relu:\n    def forward(self, z): self.z = z; return z.relu()\n"
+        "    def backward(self, g): return g * (self.z > 0)\n"
+    )
+    assert check_target(Request(str(path), inputs=("x=2x3",))).verdict == "correct"
+    with pytest.raises(HandgradError, match=r"there is no input `x`\.\n  known  z"):
+        check_target(Request(str(path), inputs=("z=2x3", "x=2x3")))
+
+
+def test_a_name_and_the_options_of_a_script_exclude_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "code.py"
+    path.write_text(LAYER)
+    with pytest.raises(HandgradError, match="--wrt are for a flat script, not for `forward` in it"):
+        check_target(Request(f"{path}:forward", output="y"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_is_told_in_json_too(tmp_path: Path, number: signal.Signals) -> None:
+    path = tmp_path / "code.py"
+    path.write_text("print('ready', flush=True)\nwhile True: pass\ndef backward(g): ...\n")
+    started = subprocess.Popen(
+        [sys.executable, "-m", "handgrad", "check", str(path), "--json", "--timeout", "100"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    )
+    assert started.stderr is not None
+    ready = started.stderr.readline()
+    started.send_signal(number)
+    told, _ = started.communicate()
+    assert ready == b"ready\n"
+    assert json.loads(told)["verdict"] == "inconclusive"
+    assert json.loads(told)["message"] == f"interrupted by {number.name}"
+    assert started.returncode == 4
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_goes_wrong_here_is_not_the_codes_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> Report:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(command, "check_apart", full)
+    result = _invoke("code.py", "--json")
+    assert result.exit_code == 4
+    assert json.loads(result.stdout)["message"] == "nothing was checked: OSError: [Errno 28] No space left on device"
+    assert "Traceback" in result.stderr
+
+
+def test_a_terminal_without_the_characters_gets_the_rest() -> None:
+    code = """
+from handgrad._check.report import Report
+from handgrad._cli.check import show
+show(Report("wrong", None, message="█ in \\udce9.py"), as_json=False, verbose=False)
+show(Report("wrong", None, message="█ in \\udce9.py"), as_json=True, verbose=False)
+"""
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    text, told = done.stdout.splitlines()
+    assert text == "wrong: ? in ?.py"
+    assert json.loads(told)["message"] == "█ in \udce9.py"

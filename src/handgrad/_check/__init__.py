@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
+from .._errors import error
 from .report import Finding, Gradient, Location, Report
 from .request import TIMEOUT, Request
 
@@ -56,9 +57,13 @@ def check(
     if isinstance(target, str | PathLike):
         from .sandbox import check_apart
 
+        if not specs and inputs is not None and not (isinstance(inputs, Sequence) and not inputs):
+            raise error("check", "the inputs of a path are shapes, since it runs in another process", example="x=2x3")
         pairs = tuple(f"{name}={gradient}" for name, gradient in (wrt or {}).items())
         request = Request(str(target), specs, like, options, output, grad_output, pairs, verbose)
         return check_apart(request, timeout)
+    if output or grad_output or wrt:
+        raise error("check", "output, grad_output and wrt are for the path of a flat script, not for live objects")
     from .live import check_live
 
     return check_live(target, specs, () if specs or inputs is None else inputs, like, options, verbose)

@@ -92,8 +92,8 @@ def main() -> None:
     from .._errors import HandgradError
     from .encoding import encode
     from .request import Request
-    from .subjects import UserCodeError, calling
-    from .target import check_target, failure
+    from .subjects import calling
+    from .target import check_target
 
     request = Request.of(channel.request)
     sys.argv = [request.target]
@@ -107,8 +107,6 @@ def main() -> None:
         channel.send(report=encode(check_target(request)))
     except HandgradError as problem:
         channel.send(usage=str(problem))
-    except KeyboardInterrupt as problem:  # no terminal reaches this process, so that it is the code's own
-        channel.send(report=encode(failure(UserCodeError(channel.last, problem))))
     except MemoryError:
         channel.send(failure="it ran out of memory; try a smaller --input")
     except BaseException as problem:

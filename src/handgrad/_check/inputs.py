@@ -19,6 +19,7 @@ from torch import Tensor
 from .._errors import error
 from .case import OWN
 from .subjects.returned import is_target
+from .unused import refuse_repeated
 
 LARGEST = 1 << 28  # numbers in one input; they take 2 GiB
 KINDS = ("normal", "int", "bool", "positive", "prob", "onehot", "unit")
@@ -75,6 +76,13 @@ def parse(text: str) -> tuple[str, Spec]:
     if math.prod(shape) > LARGEST:
         raise error("check", f"`--input {text}` is too large", hint="a smaller size shows the same", limit=LARGEST)
     return match[1], Spec(shape, match[3] or "normal")
+
+
+def parse_all(texts: Sequence[str]) -> dict[str, Spec]:
+    """The specs by name. Raises `HandgradError` if a name comes twice."""
+    pairs = [parse(text) for text in texts]
+    refuse_repeated("--input", [name for name, _ in pairs])
+    return dict(pairs)
 
 
 def spec_of(value: Tensor) -> Spec:

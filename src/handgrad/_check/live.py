@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .inputs import parse
+from .inputs import parse_all
 from .plan import Wanted
 from .report import Report
 from .run import check_subject
@@ -20,7 +20,7 @@ def check_live(
     target: Any, specs: Sequence[str], given: Any, like: str | None, options: Mapping[str, Any], verbose: bool
 ) -> Report:
     """The report on live objects. What their code raises is raised, with its own traceback."""
-    wanted = Wanted(specs=dict(parse(text) for text in specs), given=given, like=like, options=options, verbose=verbose)
+    wanted = Wanted(specs=parse_all(specs), given=given, like=like, options=options, verbose=verbose)
     try:
         report = check_subject(Subject(of_object(target)), wanted)
     except UserCodeError as problem:

@@ -16,6 +16,7 @@ from .inputs import Draw, Spec, draw, other_sizes, spec_of
 from .subjects import Subject, UserCodeError
 from .subjects.arguments import signature
 from .subjects.calling import from_library, is_complex
+from .unused import refuse_unknown
 
 
 def own_draw(
@@ -62,13 +63,15 @@ def _miscounts(subject: Subject, one: Draw) -> bool:
     return run.returned_count is not None
 
 
-def named(specs: Mapping[str, Spec], names: Sequence[str]) -> dict[str, Spec]:
-    """The specs under the forward's own names; those under other names fill what is left, in order."""
-    free = iter([name for name in names if name not in specs])
-    found = {name if name in names or not names else next(free, name): spec for name, spec in specs.items()}
-    if names and (extra := [name for name in found if name not in names]):
-        raise error("check", f"there is no input for `{extra[0]}`", inputs=", ".join(names))
-    return {name: found[name] for name in (names or found) if name in found}
+def named(specs: Mapping[str, Spec], names: Sequence[str], *, layer: bool = False) -> dict[str, Spec]:
+    """The specs in the forward's order; the only input of a layer goes by any name, as nobody calls it by its own.
+
+    Raises `HandgradError` if the forward has no such input.
+    """
+    if layer and len(specs) == len(names) == 1:
+        return dict(zip(names, specs.values(), strict=True))
+    refuse_unknown("input", specs, names)
+    return {name: specs[name] for name in (names or specs) if name in specs}
 
 
 def _parameters(subject: Subject) -> dict[str, Tensor]:
@@ -120,7 +123,7 @@ def _takes_time(subject: Subject, own: Draw) -> bool:
 def tensors_of(given: Any, names: Sequence[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Somebody's inputs in the forward's order, or by name, as tensors and as what is no tensor.
 
-    Raises `HandgradError` if there are more than the forward has parameters.
+    Raises `HandgradError` if there are more than the forward has parameters, or of another name.
     """
     if not isinstance(given, Mapping):
         items = list(given) if isinstance(given, tuple | list) else [given]
@@ -129,6 +132,7 @@ def tensors_of(given: Any, names: Sequence[str]) -> tuple[dict[str, Tensor], dic
                 "check", f"{len(items)} inputs are given for {len(names)} parameters", parameters=", ".join(names)
             )
         given = dict(zip(names, items, strict=False))
+    refuse_unknown("input", given, names)
     given = {name: given[name] for name in (*names, *given) if name in given}  # in the forward's order
     for name in [name for name, value in given.items() if is_complex(value)]:
         raise error("check", f"the input `{name}` is complex", hint="make its real and its imaginary part two inputs")

@@ -21,6 +21,8 @@ from .own import named, others, own_draw, pruned, runs, tensors_of, without_opti
 from .settings import forms
 from .subjects import Subject, UserCodeError
 from .subjects.arguments import option_of
+from .subjects.classes import ClassInstance
+from .unused import refuse_unused_options
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,12 @@ def plan(subject: Subject, wanted: Wanted) -> Plan:
     Raises `HandgradError` if nothing says what to run it on, `UserCodeError` if it never runs.
     """
     made = Plan(operation=get(wanted.like) if wanted.like else None, declared=wanted.like is not None)
+    refuse_unused_options(subject, made.operation, wanted.options)
     if made.operation is not None:
         _settings(subject, wanted, made.operation, made)
     values, constants = tensors_of(wanted.given, subject.adapter.inputs)
-    specs = with_ranges(named(wanted.specs, subject.adapter.inputs)) | {n: spec_of(v) for n, v in values.items()}
+    given = named(wanted.specs, subject.adapter.inputs, layer=isinstance(subject.adapter, ClassInstance))
+    specs = with_ranges(given) | {n: spec_of(v) for n, v in values.items()}
     if specs or (not subject.adapter.inputs and subject.adapter.parameters()):
         _own_sizes(subject, made, specs, values, {**constants, **wanted.options})
     elif made.operation is None:

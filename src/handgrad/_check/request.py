@@ -27,6 +27,15 @@ class Request:
         """Whether the options are those of a flat script."""
         return bool(self.output or self.grad_output or self.wrt)
 
+    @property
+    def of_code(self) -> list[str]:
+        """The options given that are for code with a backward pass, and not for a flat script."""
+        named = {"--input": self.inputs, "--like": self.like}
+        return [
+            *(name for name, value in named.items() if value),
+            *(f"--{name.replace('_', '-')}" for name in self.options),
+        ]
+
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self)

@@ -155,6 +155,8 @@ def _report(apart: _Apart, stage: str, said: dict[str, Any] | None, timeout: flo
         end = _end(apart.keeper.returncode)
         return Report("error", None, message=f"the process that keeps the checked code {end} while in {stage}")
     end = _end(os.waitstatus_to_exitcode(apart.status))
+    if stage == "starting":  # nothing of the checked code has run yet
+        return Report("inconclusive", None, message=f"the checker did not start: its process {end}")
     return Report("error", None, message=f"the process of the checked code {end} while in {stage}")
 
 
@@ -163,5 +165,6 @@ def _end(code: int) -> str:
 
 
 def _to_stderr(data: bytes) -> None:
-    sys.stderr.write(data.decode(errors="replace"))
-    sys.stderr.flush()
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it, or it is closed
+        sys.stderr.write(data.decode(errors="replace").encode(errors="replace").decode())
+        sys.stderr.flush()

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from .._errors import HandgradError, error
-from .inputs import parse
+from .inputs import parse_all
 from .plan import Wanted
 from .report import Location, Report
 from .request import Request
@@ -17,6 +17,9 @@ from .script import check_script, trace_script
 from .subjects import Subject, UserCodeError, finding
 from .subjects.calling import call, steady
 from .subjects.explaining import user_frame, user_traceback
+from .unused import refuse_repeated
+
+_SCRIPT_OPTIONS = "a flat script takes --output, --grad-output and --wrt VARIABLE=GRADIENT"
 
 
 def check_target(request: Request) -> Report:
@@ -45,7 +48,7 @@ def failure(problem: UserCodeError) -> Report:
 def _check(request: Request) -> Report:
     target = finding.parse(request.target)
     if request.is_script or (target.is_file and not target.name and finding.is_script(target.module)):
-        return _script(request, target.module)
+        return _script(request, target)
     return check_subject(*subject_of(request))
 
 
@@ -62,7 +65,14 @@ def subject_of(request: Request) -> tuple[Subject, Wanted]:
 _NO_SCALAR = "--grad-output too, where the output is no scalar"
 
 
-def _script(request: Request, path: str) -> Report:
+def _script(request: Request, target: finding.Target) -> Report:
+    path = target.module
+    if target.name:
+        raise error("check", f"--output, --grad-output and --wrt are for a flat script, not for `{target.name}` in it")
+    if unused := request.of_code:
+        raise error(
+            "check", f"{unused[0]} is for a file with a backward pass; {path} is a flat script", hint=_SCRIPT_OPTIONS
+        )
     if not request.is_script:
         return trace_script(path)
     if not (request.output and request.wrt):
@@ -72,6 +82,7 @@ def _script(request: Request, path: str) -> Report:
         raise error(
             "check", f"`--wrt {' '.join(request.wrt)}` is not VARIABLE=GRADIENT", example="kernel=grads_weights"
         )
+    refuse_repeated("--wrt", [name for name, _, _ in pairs])
     return check_script(path, request.output, request.grad_output, {name: gradient for name, _, gradient in pairs})
 
 
@@ -84,7 +95,7 @@ def _subject(module: ModuleType, target: finding.Target) -> Subject:
 
 def _wanted(request: Request, namespace: Mapping[str, Any]) -> Wanted:
     """What the request and the file say together about what to run on."""
-    specs = dict(parse(text) for text in request.inputs)
+    specs = parse_all(request.inputs)
     example = namespace.get("example_inputs")
     given: Any = ()
     if example is not None and not specs:

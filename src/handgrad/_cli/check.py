@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from typing import Any
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import click
 
@@ -13,6 +17,7 @@ from .._check.report import Report
 from .._check.request import TIMEOUT, Request
 from .._check.sandbox import check_apart
 from .._errors import HandgradError
+from .options import Finite
 
 _CODES = {"correct": 0, "wrong": 1, "error": 3, "inconclusive": 4}
 _USAGE = 2
@@ -33,7 +38,21 @@ class Sizes(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
         return numbers[0] if len(numbers) == 1 else numbers
 
 
-@click.command()
+class _Command(click.Command):
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """As click does it; a command line that it refuses is one JSON object, too, where that was asked for."""
+        as_json = "--json" in args
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as problem:
+            if as_json:
+                show(Report("error", None, message=problem.format_message()), as_json=True, verbose=False)
+            raise
+
+
+@click.command(cls=_Command)
 @click.argument("target")
 @click.option(
     "inputs", "--input", multiple=True, metavar="NAME=SHAPE[:KIND]", help="An input: x=2x3x9x7, t=5:int. Repeatable."
@@ -48,7 +67,14 @@ class Sizes(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
 @click.option("--output", metavar="VARIABLE", help="A flat script's output.")
 @click.option("--grad-output", metavar="VARIABLE", help="A flat script's gradient of the output.")
 @click.option("--wrt", multiple=True, metavar="VARIABLE=GRADIENT", help="A flat script's claim. Repeatable.")
-@click.option("--timeout", type=float, default=TIMEOUT, show_default=True, help="Seconds for everything.")
+@click.option(
+    "--timeout",
+    type=Finite(min=0, min_open=True),
+    default=TIMEOUT,
+    show_default=True,
+    metavar="SECONDS",
+    help="For everything.",
+)
 @click.option("as_json", "--json", is_flag=True, help="Print one JSON object.")
 @click.option("--verbose", is_flag=True, help="Print whole arrays.")
 def check(target: str, as_json: bool, timeout: float, **asked: Any) -> None:
@@ -56,14 +82,45 @@ def check(target: str, as_json: bool, timeout: float, **asked: Any) -> None:
 
     Checking a file runs it, in a process of its own that is ended after the timeout.
 
-    Exit status: 0 correct, 1 a gradient is wrong, 2 usage, 3 the checked code raised, 4 inconclusive or timed out.
+    Exit status: 0 correct, 1 a gradient is wrong, 2 usage, 3 the checked code raised, 4 inconclusive, timed out or
+    interrupted.
     """
-    try:
-        report, code = check_apart(request_of(target=target, **asked), timeout), None
-    except HandgradError as problem:
-        report, code = Report("error", None, message=str(problem)), _USAGE
+    report, code = _report(request_of(target=target, **asked), timeout)
     show(report, as_json=as_json, verbose=asked["verbose"])
-    sys.exit(_CODES[report.verdict] if code is None else code)
+    sys.exit(code)
+
+
+def _report(request: Request, timeout: float) -> tuple[Report, int]:
+    """The report and the exit status, whatever happens."""
+    try:
+        with _interruptible():
+            report = check_apart(request, timeout)
+    except HandgradError as problem:
+        return Report("error", None, message=str(problem)), _USAGE
+    except KeyboardInterrupt as problem:
+        report = Report("inconclusive", None, message=f"interrupted by {problem}")
+    except Exception as problem:  # no room for temporary files, no processes left: not the checked code's fault
+        traceback.print_exc()
+        report = Report("inconclusive", None, message=f"nothing was checked: {type(problem).__name__}: {problem}")
+    return report, _CODES[report.verdict]
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Inside, the first signal that asks this process to end is a `KeyboardInterrupt` with its name."""
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+
+    def interrupt(number: int, _: Any) -> NoReturn:
+        for one in numbers:
+            signal.signal(one, signal.SIG_IGN)  # clearing up takes a moment, and a second one must not cut it short
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def request_of(*, as_json: bool = False, timeout: float = TIMEOUT, **asked: Any) -> Request:
@@ -76,10 +133,12 @@ def request_of(*, as_json: bool = False, timeout: float = TIMEOUT, **asked: Any)
 def show(report: Report, *, as_json: bool, verbose: bool) -> None:
     """The report on standard output: one JSON object, or text with colours in a terminal."""
     if as_json:
-        click.echo(json.dumps(encode(report), ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(encode(report), allow_nan=False))
     else:
         from rich.console import Console
 
         from .._check.render import text
 
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")  # a terminal without the map's characters still has the rest
         Console(highlight=False, soft_wrap=True).print(text(report, verbose=verbose), end="")
