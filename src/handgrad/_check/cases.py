@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import torch
@@ -14,6 +15,7 @@ from .case import Case, Vjp, same
 from .inputs import Draw
 from .operations import Bound
 from .reference import is_exact, product
+from .report import Finding
 from .subjects import Run, Subject
 from .subjects.source import written
 
@@ -31,6 +33,7 @@ class Judged:
     partial: Mapping[str, Tensor] | None  # and the gradients that it makes of the rest
     tied: bool  # whether the point is one where more than one gradient is right
     run: Run  # the user's own passes
+    at_kink: Mapping[str, Finding] = field(default_factory=dict)  # what is wrong at the kink that this draw is beside
 
 
 def make(
@@ -42,7 +45,7 @@ def make(
     operation is the truth, as it knows which gradients are right. Raises `UserCodeError` and what `truth.find` raises.
     """
     output = truth.deterministic(subject, draw)
-    grad_output = random_grad(output)
+    grad_output = random_grad(output, draw.label)
     run = subject.run(draw.inputs, draw.options)
     user = run.backward(grad_output)
     if not run.used_grad:
@@ -109,9 +112,9 @@ def _times(gradients: Mapping[str, Tensor | None], factors: Mapping[str, int]) -
     return {name: value if value is None else factors.get(name, 1) * value for name, value in gradients.items()}
 
 
-def random_grad(output: Tensor) -> Tensor:
-    """A grad_output that is nothing special: not ones, not the output, no two entries equal."""
-    generator = torch.Generator().manual_seed(output.numel() + 17)
+def random_grad(output: Tensor, label: str = Draw.label) -> Tensor:
+    """A grad_output that is nothing special: not ones, not the output, no two entries equal; another for each draw."""
+    generator = torch.Generator().manual_seed(zlib.crc32(f"{label} {tuple(output.shape)}".encode()))
     grad = torch.randn(output.shape, generator=generator, dtype=torch.float64)
     return grad if grad.ndim else grad.abs() + 0.37
 

@@ -148,9 +148,9 @@ def other_sizes(
             name, axis = group[0]
             # small sizes are few: they need to differ within a tensor only
             used = {new for (other, _), new in sizes.items() if other == name or not small} | taken[group]
-            ladder = sorted(_ladder(specs[name].shape[axis], small), key=used.__contains__)
+            tried = sorted(ladder(specs[name].shape[axis], small), key=used.__contains__)
             old = specs[name].shape[axis]
-            new = next((size for size in ladder if fits(dict.fromkeys(group, size))), old)
+            new = next((size for size in tried if fits(dict.fromkeys(group, size))), old)
             taken[group].add(new)
             sizes |= dict.fromkeys(group, new)
         sizes = sizes if fits(sizes) else _together(groups, sizes, fits)
@@ -225,7 +225,7 @@ def _partition(axes: tuple[Axis, ...], size: int, fits: Callable[[Sizes], bool])
         yield left
 
 
-def _ladder(size: int, small: bool = False) -> list[int]:
+def ladder(size: int, small: bool = False) -> list[int]:
     """Sizes to try in place of one: near it, multiples of it for what must divide, small ones for large ones."""
     below = [size // 2, size // 2 + 1, size // 3, 2, 3, size - 1] if small else [size - 1]
     near = [size + 1, size + 2, size + 3, size + 4, 2 * size, 3 * size]

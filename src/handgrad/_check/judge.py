@@ -11,6 +11,7 @@ import torch
 from . import cases, truth
 from .case import Case
 from .cases import Judged
+from .kinks import at_kink
 from .plan import Plan, Step
 from .subjects import Subject, UserCodeError
 
@@ -75,8 +76,12 @@ def _moved(subject: Subject, step: Step, problems: Problems) -> list[Judged]:
         for name, value in step.draw.inputs.items()
     }
     at_tie = [cases.make(subject, step.draw, step.bound, tied=True)] if step.bound is not None else []
+    beside = replace(step.draw, inputs=inputs, label=f"{step.draw.label} moved off a kink")
     try:
-        return [cases.make(subject, replace(step.draw, inputs=inputs), None), *at_tie]
+        made = cases.make(subject, beside)
+        grad = cases.random_grad(made.case.output, step.draw.label)
+        found = at_kink(subject, step.draw, grad) if step.bound is None and subject.outputs == 1 else {}
+        return [replace(made, at_kink=found), *at_tie]
     except (truth.NotDifferentiable, truth.NotDeterministic, truth.TooSlow) as problem:
         problems.append((step.draw.label, problem))
         return []

@@ -182,7 +182,7 @@ def _add(subject: Subject, made: Plan, one: Draw, *, first: bool = False) -> Non
         made.refused.append((one.label, problem))
         return
     bound = None
-    if made.operation is None and not made.steps and subject.outputs == 1:
+    if made.operation is None and not made.steps and subject.outputs == 1 and output.numel():
         made.operation, bound = _recognised(one, output, made)
     elif made.operation is not None:
         bound = reference.agrees(made.operation, one, output, _of_operation(one.options))

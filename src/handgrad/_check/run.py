@@ -9,6 +9,7 @@ from functools import cache, partial
 import torch
 
 from . import truth
+from .accidents import without_accidents
 from .cases import Judged
 from .inputs import Draw
 from .judge import Problems, by_output, judge
@@ -28,6 +29,7 @@ def check_subject(subject: Subject, wanted: Wanted) -> Report:
     judged, problems = judge(subject, made)
     if not judged:
         return _without_truth(subject, made, problems)
+    judged, left_out = without_accidents(subject, judged)
     about = [*_probed(subject, judged), *_cuts(subject, judged)]
     names = [name for name in truth.differentiable(judged[0].draw) if any(name in one.case.user for one in judged)]
     absent, parts = nothing(subject, names, judged), cache(partial(by_output, subject, judged))
@@ -44,7 +46,7 @@ def check_subject(subject: Subject, wanted: Wanted) -> Report:
         operation=made.operation.name if made.operation else None,
         gradients=tuple(gradients),
         message=_message(subject, gradients) if verdict == "inconclusive" else None,
-        notes=(*_notes(subject, made, judged, problems), *absent.notes),
+        notes=(*_notes(subject, made, judged, problems), *left_out, *absent.notes),
     )
 
 

@@ -29,6 +29,8 @@ def verdict_on(
         findings = []  # it is what autograd makes of the part that it sees
     example = next((one for one in wrong if one.draw.own), (wrong or judged)[0])
     base = replace(_compared(name, example), verdict="wrong" if findings or side else "correct")
+    if not findings and not side:
+        return _at_kink(name, judged) or _unless_empty(base, name, judged)
     if not findings:
         return replace(base, findings=tuple(side))
     place = place_of(subject, name, example.draw, example.case, findings[0].cause)
@@ -61,6 +63,21 @@ def _by_output(name: str, judged: Sequence[Judged], parts: Parts) -> tuple[list[
         for index, found in enumerate(each, 1)
         for finding in found
     ]
+
+
+def _at_kink(name: str, judged: Sequence[Judged]) -> Gradient | None:
+    """Wrong at the kink itself, though right beside it."""
+    for one in judged:
+        if finding := one.at_kink.get(name):
+            return replace(_compared(name, one), verdict="wrong", relative_error=None, findings=(finding,))
+    return None
+
+
+def _unless_empty(gradient: Gradient, name: str, judged: Sequence[Judged]) -> Gradient:
+    """A gradient without entries, or of an output without any, is right in no sense that means something."""
+    if any(one.case.output.numel() and one.case.inputs[name].numel() for one in judged):
+        return gradient
+    return replace(gradient, verdict="inconclusive", note="it has no entries, or the output has none")
 
 
 def _compared(name: str, example: Judged) -> Gradient:
