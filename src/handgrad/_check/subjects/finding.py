@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from ..._errors import error
+from . import together
 from .arguments import name_of
 from .autograd_function import AutogradFunction
 from .calling import call, steady
@@ -82,6 +83,8 @@ def is_script(path: str) -> bool:
         return False
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     names = {node.name for node in ast.walk(tree) if isinstance(node, functions)}
+    if together.defines_both(tree):
+        return False
     return not any("backward" in name or name == "vjp" or name.startswith("example_") for name in names)
 
 
@@ -95,7 +98,7 @@ def candidates(namespace: Mapping[str, Any], module: str) -> dict[str, Callable[
                 found[name] = partial(of_class, value, namespace)
         elif inspect.isfunction(value) and (pair := _pair(name, own)):
             found[pair] = partial(Functions, pair, value, own[_backward(name)])
-    return found
+    return found or dict(together.candidates(own))
 
 
 def _is_checkable(cls: type) -> bool:

@@ -35,9 +35,12 @@ def same_shape(record: Record, step: Step) -> list[Step]:
 
 
 def local(step: Step, source: Step, g: Tensor) -> Tensor:
-    """The true way back from a step to a source, by autograd."""
+    """The true way back from a step to a source, by autograd; 0 where the code has since changed what it needs."""
     total = (step.tensor * g).sum()
-    (back,) = torch.autograd.grad(total, source.tensor, retain_graph=True, allow_unused=True)
+    try:
+        (back,) = torch.autograd.grad(total, source.tensor, retain_graph=True, allow_unused=True)
+    except RuntimeError:
+        back = None
     return (torch.zeros_like(source.tensor) if back is None else back).detach().as_subclass(Tensor)
 
 

@@ -127,6 +127,7 @@ class Record:
                 direct = any(tensor is leaf for tensor in tensors)
                 record.steps[index] = Step(index, word, args, sources, direct, output, site, line)
                 producers |= {id(tensor): index for tensor in changed}
+        record.steps = _leading_to(tracked.output, record.steps)
         return record
 
     @cached_property
@@ -151,6 +152,22 @@ class Record:
     def leaf(self) -> Tensor:
         """The value of the input."""
         return self.leaves[self.name]
+
+
+def _leading_to(output: Tensor, steps: dict[int, Step]) -> dict[int, Step]:
+    """The steps that the output is made of."""
+    ends = (
+        i
+        for i, s in reversed(steps.items())
+        if isinstance(s.output, Tensor) and s.output.data_ptr() == output.data_ptr()
+    )
+    todo, seen = [next(ends, max(steps, default=0))], set[int]()
+    while todo:
+        index = todo.pop()
+        if index not in seen and index in steps:
+            seen.add(index)
+            todo += steps[index].sources
+    return {index: step for index, step in steps.items() if index in seen}
 
 
 def _tensors(values: Any) -> Iterator[Tensor]:
