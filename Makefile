@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test smoke lint types docs check clean
+.PHONY: train test smoke browser lint types docs check clean
 
 train: .venv/ready            ## train on real digits: progress bar, table, pictures
 	$(BIN)/handgrad train
@@ -16,6 +16,12 @@ smoke: .venv/ready            ## the five-second suite
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/oxlint --deny-warnings src/handgrad
+
+browser:                      ## Chromium, where it is missing, for the tests of the page (Debian)
+	@for name in chromium chromium-browser google-chrome; do command -v $$name && exit; done; \
+	[ "$$(id -u)" = 0 ] || sudo=sudo; export DEBIAN_FRONTEND=noninteractive; \
+	$$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends chromium
 
 types: .venv/ready
 	$(BIN)/mypy
