@@ -15,6 +15,7 @@ from ._errors import HandgradError, HandgradWarning
 
 if TYPE_CHECKING:  # `__getattr__` brings these when they are first used
     from . import functional, layers, losses, testing
+    from ._accelerate import accelerate
     from ._algorithms.setting import set_algorithm
     from ._config import show_config
     from ._explain import Trace, explain
@@ -66,6 +67,7 @@ __all__ = [
     "HandgradWarning",
     "Report",
     "Trace",
+    "accelerate",
     "check",
     "conv1d",
     "conv1d_backward",
@@ -114,6 +116,7 @@ __all__ = [
 
 _HOMES = {
     "Trace": "_explain",
+    "accelerate": "_accelerate",
     "explain": "_explain",
     "functional": None,
     "layers": None,

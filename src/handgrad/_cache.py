@@ -15,14 +15,17 @@ R = TypeVar("R")
 
 
 def cached(function: Callable[P, R]) -> Callable[P, R]:
-    """Remember the last results, except in what is compiled: there, sizes may be symbols, which have no hash."""
+    """Remember the last results, except in what is compiled, where sizes may be symbols: those have no hash."""
     remembered: Callable[P, R] = lru_cache(maxsize=4096)(function)  # type: ignore[assignment]  # of what has a hash
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         if torch.compiler.is_compiling():
             return function(*args, **kwargs)
-        return remembered(*args, **kwargs)
+        try:
+            return remembered(*args, **kwargs)
+        except TypeError:
+            return function(*args, **kwargs)
 
     return call
 

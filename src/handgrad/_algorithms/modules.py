@@ -36,7 +36,7 @@ def refusal(name: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) ->
 def _is_written(name: str) -> bool:
     try:
         return hasattr(load(name), "refusal")
-    except ModuleNotFoundError:
+    except ImportError:
         return False
 
 
