@@ -13,6 +13,7 @@ _COMMANDS = {  # each with its module
     "bench": "bench",
     "check": "check",
     "evaluate": "use",
+    "explain": "explain",
     "export": "use",
     "predict": "use",
     "train": "train",
@@ -55,6 +56,7 @@ def main() -> None:
 
     \b
     handgrad check layer.py                 say what is wrong with a hand-written backward pass
+    handgrad explain                        show where every number of a convolution comes from
     handgrad train                          learn the 1,797 digits that come with it
     handgrad train --data DIR --epochs 3    learn MNIST, or what has its format
     handgrad predict RUN picture.png        ask the network

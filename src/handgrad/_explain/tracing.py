@@ -104,7 +104,8 @@ def _options(transposed: bool, *values: Any) -> dict[str, Any]:
     names = ("stride", "padding", "dilation", "groups", "padding_mode", "output_padding")
     options = dict(zip(names, values, strict=True))
     foreign, without = ("padding_mode", "zeros") if transposed else ("output_padding", 0)
-    if options.pop(foreign) != without:
+    given = frozen(options.pop(foreign))
+    if any(entry != without for entry in (given if isinstance(given, tuple) else (given,))):
         kind = "is transposed" if transposed else "is not transposed"
         raise error("explain", f"{foreign} has no meaning for a convolution that {kind}")
     return options
