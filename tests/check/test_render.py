@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from handgrad._check.encoding import decode, encode
-from handgrad._check.render import text
 from handgrad._check.report import Finding, Gradient, Location, Report
 
 FINDING = Finding(
@@ -15,7 +16,12 @@ FINDING = Finding(
     "the last two axes are exchanged",
     Location("layer.py", 12, 8),
     "dw = x.T @ g",
-    {"draws": 3, "expression": "g.T @ x", "operands": {"g": [5, 3], "x": [5, 4]}, "user_values": [[1.5]]},
+    {
+        "draws": 3,
+        "expression": "g.T @ x",
+        "operands": {"g": [5, 3], "x": [5, 4]},
+        "user_values": [[1.5, 2, 3], [2, 4, None]],
+    },
 )
 WRONG = Gradient(
     "w",
@@ -39,14 +45,14 @@ x  correct  shape (5, 4), relative error 1e-16
 w  wrong  shape (3, 4), expected (4, 3)
   cause     transposed
             the last two axes are exchanged
-  evidence  draws 3
+  evidence  with this slip the right gradient becomes yours, to rounding, in all 3 draws that show it
   place     layer.py:12:8  g.T @ x
   operands  g (5, 3), x (5, 4)
   fix       dw = x.T @ g
   note      right for your sizes, wrong when the batch is larger than 1
   map       .█
             █.
-            (. right, █ wrong)
+            (the last two axes: . right, █ wrong)
 note: numpy code, 3 draws
 """
 
@@ -56,8 +62,71 @@ def test_text_has_the_verdict_first_and_a_block_a_gradient() -> None:
 
 
 def test_whole_arrays_are_shown_only_on_demand() -> None:
-    assert "[[1.5]]" not in str(REPORT)
-    assert "user values [[1.5]]" in text(REPORT, verbose=True).plain
+    assert "1.5" not in str(REPORT)
+    shown = REPORT.text(verbose=True).plain
+    assert "  user values [[1.5 2.  3. ]\n             [2.  4.  nan]]\n" in shown
+
+
+def _block(gradient: Gradient) -> list[str]:
+    """The lines about a gradient, without the verdict and what stands before its causes."""
+    return str(Report("wrong", None, (gradient,))).splitlines()[3:]
+
+
+def test_a_fix_stands_with_the_last_slip_that_it_mends() -> None:
+    first, second = Finding("transposed", "one", fix="dw = a"), Finding("wrong-sign", "two", fix="dw = a")
+    gradient = Gradient("w", "wrong", (1,), (1,), 0.5, (first, second), "dw = a")
+    assert [line[2:11].strip() for line in _block(gradient)] == ["cause", "", "cause", "", "fix"]
+    other = replace(gradient, findings=(first, replace(second, fix="negate it")))
+    assert [line[2:11].strip() for line in _block(other)] == ["cause", "", "fix", "cause", "", "fix"]
+    whole = replace(gradient, fix="dw = a; dw = b")
+    assert _block(whole)[-1] == "  fix       dw = a; dw = b"
+
+
+@pytest.mark.parametrize(
+    ("picture", "shown"),
+    [
+        ("██\n██", ["every entry is wrong"]),
+        (".█", [".█", "(the last two axes: . right, █ wrong)"]),
+        ("▒.", ["▒.", "(the last two axes: . right, ░▒▓ wrong in part of the other axes, █ wrong)"]),
+    ],
+)
+def test_a_map_is_shown_where_it_tells_something(picture: str, shown: list[str]) -> None:
+    gradient = Gradient("w", "wrong", (1, 2), (1, 2), 0.5, (Finding("unexplained", "somewhere"),), map=picture)
+    assert [line[12:] for line in _block(gradient)[2:]] == shown
+
+
+def test_numbers_that_the_message_has_are_not_repeated() -> None:
+    evidence = {"worst_index": [0], "user": 0.5, "truth": 1.0, "correlates_with": [], "draws": 1}
+    gradient = Gradient("w", "wrong", (1,), (1,), 0.5, (Finding("unexplained", "all wrong", evidence=evidence),))
+    assert _block(gradient)[2:] == [
+        "  evidence  with this slip the right gradient becomes yours, to rounding, in the one draw that shows it"
+    ]
+
+
+def test_long_sentences_are_broken_and_lines_to_paste_are_not() -> None:
+    sentence, line = "a word and another, " * 12, "dw = " + " + ".join(["gradient"] * 20)
+    gradient = Gradient("w", "wrong", (1,), (1,), 0.5, (Finding("unexplained", sentence, fix=line),))
+    *words, fix = _block(gradient)[1:]
+    assert len(words) == 3
+    assert max(map(len, words)) <= 112
+    assert fix == f"  fix       {line}"
+
+
+def test_a_place_is_seen_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for file, shown in ((tmp_path / "a.py", "a.py"), (tmp_path.parent / "a.py", str(tmp_path.parent / "a.py"))):
+        finding = Finding("transposed", "so", Location(str(file), 3, 5))
+        gradient = Gradient("w", "wrong", (1,), (1,), 0.5, (finding,))
+        assert _block(gradient)[-1] == f"  place     {shown}:3:5"
+
+
+MODIFIES = Gradient("x", "wrong", (1,), (1,), 0.0, (Finding("inputs-modified", "forward changes `x`"),))
+
+
+def test_right_values_are_not_called_wrong() -> None:
+    shown = str(Report("wrong", "relu", (MODIFIES,))).splitlines()
+    assert shown[0] == "wrong: the gradient of relu is right, but backward or forward changes its inputs in place"
+    assert shown[2] == "x  wrong  shape (1,), the values are right"
 
 
 @pytest.mark.parametrize(
@@ -67,6 +136,11 @@ def test_whole_arrays_are_shown_only_on_demand() -> None:
         (Report("correct", None, (RIGHT, RIGHT)), "correct: all 2 gradients are right"),
         (Report("wrong", None, (WRONG,)), "wrong: the gradient is wrong"),
         (Report("wrong", None, (WRONG, WRONG)), "wrong: 2 of 2 gradients are wrong"),
+        (Report("wrong", None, (WRONG, MODIFIES)), "wrong: 2 of 2 gradients are wrong"),
+        (
+            Report("wrong", None, (RIGHT, MODIFIES)),
+            "wrong: all 2 gradients are right, but backward or forward changes its inputs in place",
+        ),
         (Report("inconclusive", None, message="not done"), "inconclusive: not done"),
     ],
 )

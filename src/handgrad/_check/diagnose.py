@@ -59,7 +59,7 @@ def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Fi
     right = [draw for draw in (Draw(case, name) for case in all_cases) if not draw.wrong]
     if not any(draw.user.any() for draw in wrong):
         return ()  # zero in every draw: many slips make that somewhere, and it proves none
-    wrong = sorted(wrong, key=lambda draw: draw.truth.numel() + draw.g.numel())
+    wrong = sorted(wrong, key=_size)
     singles = ranked(wrong[0], 1)
     path = _first_holding(singles, wrong, right) or _first_holding(_pairs(wrong, singles), wrong, right)
     path = path or _in_another_order(wrong)
@@ -122,8 +122,13 @@ def _contradicts(path: Path, right: Draw) -> bool:
 
 def _unexplained(wrong: list[Draw]) -> tuple[Finding, ...]:
     """No chain of slips: at least whether it is linear, and where it is wrong."""
-    nonlinear = linearity(wrong[0].case, wrong[0].name)
-    return (nonlinear, describe(wrong)) if nonlinear else (describe(wrong),)
+    shown = next((draw for draw in wrong if draw.case.label == OWN), min(wrong, key=_size))
+    nonlinear = linearity(shown.case, shown.name)
+    return (nonlinear, describe(shown)) if nonlinear else (describe(shown),)
+
+
+def _size(draw: Draw) -> int:
+    return draw.truth.numel() + draw.g.numel()
 
 
 def _finding(slip: Slip, wrong: list[Draw]) -> Finding:

@@ -11,7 +11,9 @@ import torch
 from . import cases, truth
 from .case import Case
 from .cases import Judged
+from .inputs import Draw, draw
 from .kinks import at_kink
+from .own import others
 from .plan import Plan, Step
 from .subjects import Subject, UserCodeError
 
@@ -39,7 +41,19 @@ def judge(subject: Subject, made: Plan) -> tuple[list[Judged], Problems]:
     crashed = [problem for _, problem in problems if isinstance(problem, UserCodeError)]
     if crashed and not any(_is_wrong(one.case) for one in judged) and (not judged or made.operation is not None):
         raise crashed[0]
+    if crashed and len(judged) == 1:
+        judged += _once_more(subject, judged[0].draw)
     return judged, problems
+
+
+def _once_more(subject: Subject, one: Draw) -> list[Judged]:
+    """A second case, of other sizes if possible, where the code raises at all but one, which alone proves no cause."""
+    found: list[Judged] = []
+    for specs in others(subject, one, {}, count=1):
+        with suppress(UserCodeError, truth.NotDifferentiable, truth.NotDeterministic, truth.TooSlow):
+            again = Draw(draw(specs, 3), one.options, f"{one.label} again", own=False)
+            found.append(cases.make(subject, again))
+    return found
 
 
 def _patiently(subject: Subject, slow: list[Step], judged: Sequence[Judged], problems: Problems) -> list[Judged]:

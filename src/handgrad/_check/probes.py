@@ -41,12 +41,11 @@ def linearity(case: Case, name: str) -> Finding | None:
     negated = case.rerun(-case.grad_output).get(name) if case.rerun else None
     if not same(doubled, 2 * user, case.tolerance):
         ratio = float(doubled.norm() / user.norm()) if user.norm() > 0 else float("inf")
-        message = f"U(2g) is not 2·U(g): their norms are in the ratio {ratio:.4g}"
+        message = f"twice the grad_output should give twice the gradient, and gives {ratio:.4g} times as much"
         return Finding("not-linear-in-grad-output", message, evidence={"ratio": ratio})
     if negated is not None and negated.shape == user.shape and not same(negated, -user, case.tolerance):
-        return Finding(
-            "not-linear-in-grad-output", "U(−g) is not −U(g): the gradient depends on the sign of grad_output"
-        )
+        message = "the negative of grad_output should give the negative of the gradient, and gives something else"
+        return Finding("not-linear-in-grad-output", message)
     return None
 
 

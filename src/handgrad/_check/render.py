@@ -3,66 +3,53 @@
 from __future__ import annotations
 
 import html as _html
-from collections.abc import Iterator, Mapping
+import os
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
 
 from .causes import CAUSES
-from .report import Finding, Gradient, Report
+from .findings import Finding, Gradient
 
 _COLOURS = {"correct": "bold green", "wrong": "bold red", "error": "bold red", "inconclusive": "bold yellow"}
-_SHOWN_ALREADY = {
-    "shape",
-    "expected_shape",
-    "relative_error",
-    "expression",
-    "operands",
-    "map",
-    "user_values",
-    "true_values",
-}
+_STYLES = {"fix": "bold cyan", "cause": "bold"}
+_WIDTH = 100  # of a sentence; what may be pasted is never broken
 
 
-def text(report: Report, *, verbose: bool = False) -> Text:
-    """The report: the verdict first, then a block for each gradient."""
+def text(
+    verdict: str,
+    headline: str,
+    trace: Sequence[Mapping[str, Any]],
+    gradients: Sequence[Gradient],
+    notes: Sequence[str],
+    *,
+    verbose: bool = False,
+) -> Text:
+    """The verdict first, then the trace of a script, then a block for each gradient."""
     result = Text()
-    result.append(report.verdict, _COLOURS[report.verdict])
-    result.append(f": {headline(report)}\n")
-    for entry in report.trace:
+    result.append(verdict, _COLOURS[verdict])
+    result.append(f": {headline}\n")
+    for entry in trace:
         _trace_line(result, entry)
-    for gradient in report.gradients:
+    for gradient in gradients:
         _gradient(result, gradient, verbose)
-    for note in report.notes:
+    for note in notes:
         result.append(f"note: {note}\n", "dim")
     return result
-
-
-def headline(report: Report) -> str:
-    """The verdict in a sentence."""
-    if report.message:
-        return report.message
-    of = f" of {report.operation}" if report.operation else ""
-    total, wrong = len(report.gradients), sum(gradient.verdict == "wrong" for gradient in report.gradients)
-    if report.verdict == "correct":
-        return f"{'the gradient' if total == 1 else f'all {total} gradients'}{of} {'is' if total == 1 else 'are'} right"
-    if report.verdict == "wrong":
-        if total == 1:
-            return f"the gradient{of} is wrong"
-        return f"{wrong} of {total} gradients{of} {'is' if wrong == 1 else 'are'} wrong"
-    return f"{total} gradients{of}"
 
 
 def _gradient(result: Text, gradient: Gradient, verbose: bool) -> None:
     result.append(f"\n{gradient.name}", "bold")
     result.append(f"  {gradient.verdict}", _COLOURS[gradient.verdict])
-    result.append(f"  {_numbers(gradient)}\n")
+    result.append(f"  {_numbers(gradient)}".rstrip() + "\n")
     for label, value in _rows(gradient, verbose):
         lines = value.splitlines() or [""]
-        style = "bold cyan" if label == "fix" else "bold" if label == "cause" else ""
-        result.append(f"  {label:9} ", "dim").append(f"{lines[0]}\n", style)
+        result.append(f"  {label:9} ", "dim").append(f"{lines[0]}\n", _STYLES.get(label, ""))
         for line in lines[1:]:
-            result.append(f"  {'':9} ").append(f"{line}\n", style)
+            result.append(f"  {'':9} ").append(f"{line}\n", _STYLES.get(label, ""))
 
 
 def _numbers(gradient: Gradient) -> str:
@@ -71,39 +58,62 @@ def _numbers(gradient: Gradient) -> str:
         parts.append(f"shape {gradient.shape}, expected {gradient.expected_shape}")
     elif gradient.expected_shape is not None:
         parts.append(f"shape {gradient.expected_shape}" + (", nothing came back" if gradient.shape is None else ""))
-    if gradient.relative_error is not None:
+    if gradient.verdict == "wrong" and gradient.has_right_values:
+        parts.append("the values are right")
+    elif gradient.relative_error is not None:
         parts.append(f"relative error {gradient.relative_error:.2g}")
     return ", ".join(parts)
 
 
 def _rows(gradient: Gradient, verbose: bool) -> Iterator[tuple[str, str]]:
-    for finding in gradient.findings:
+    fixes = [finding.fix for finding in gradient.findings]
+    for index, finding in enumerate(gradient.findings):
         yield "cause", finding.cause + (" (latent)" if finding.evidence.get("latent") else "")
-        yield "", finding.message or CAUSES.get(finding.cause, "")
-        evidence = {key: value for key, value in finding.evidence.items() if key not in _SHOWN_ALREADY}
-        if evidence:
-            yield "evidence", ", ".join(f"{key.replace('_', ' ')} {_short(value)}" for key, value in evidence.items())
+        yield "", _wrapped(finding.message or CAUSES.get(finding.cause, ""))
+        yield from _evidence(finding)
         yield from _place(finding)
-        if finding.fix and finding.fix != gradient.fix:
+        if finding.fix and finding.fix not in fixes[index + 1 :]:  # one line may mend several slips
             yield "fix", finding.fix
-        if verbose:
-            yield from (
-                (key.replace("_", " "), str(finding.evidence[key]))
-                for key in ("user_values", "true_values")
-                if key in finding.evidence
-            )
-    if gradient.fix:
+        for key in ("user_values", "true_values") if verbose else ():
+            if key in finding.evidence:
+                yield key.replace("_", " "), _array(finding.evidence[key])
+    if gradient.fix and gradient.fix not in fixes:
         yield "fix", gradient.fix
     if gradient.note:
         yield "note", gradient.note
-    if gradient.map and gradient.verdict == "wrong":
-        yield "map", f"{gradient.map}\n(. right, █ wrong)"
+    if gradient.map and gradient.verdict == "wrong" and not gradient.has_right_values:
+        yield "map", _map(gradient.map)
+
+
+def _evidence(finding: Finding) -> Iterator[tuple[str, str]]:
+    """What the cause rests on; all other numbers stand in the message."""
+    draws = finding.evidence.get("draws")
+    if draws:
+        where = f"all {draws} draws that show it" if draws > 1 else "the one draw that shows it"
+        yield "evidence", f"with this slip the right gradient becomes yours, to rounding, in {where}"
+
+
+def _array(values: Any) -> str:
+    """Every number of a nested list, row by row."""
+    import numpy as np  # torch comes with it, and the command prints without either
+
+    return np.array2string(np.array(values, dtype=float), precision=4, threshold=sys.maxsize, max_line_width=_WIDTH)
+
+
+def _map(picture: str) -> str:
+    """The picture with its legend; one that says the same of every place is a sentence."""
+    shades = set(picture) - {"\n"}
+    if shades == {"█"}:
+        return "every entry is wrong"
+    partly = ", ░▒▓ wrong in part of the other axes" if shades & set("░▒▓") else ""
+    return f"{picture}\n(the last two axes: . right{partly}, █ wrong)"
 
 
 def _place(finding: Finding) -> Iterator[tuple[str, str]]:
     if finding.location is None:
         return
-    where = f"{finding.location.file}:{finding.location.line}:{finding.location.column}"
+    file = finding.location.file.removeprefix(os.path.join(os.getcwd(), ""))
+    where = f"{file}:{finding.location.line}:{finding.location.column}"
     expression = finding.evidence.get("expression")
     yield "place", f"{where}  {expression}" if expression else where
     operands = finding.evidence.get("operands")
@@ -115,11 +125,11 @@ def _shape(shape: Any) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    shown = str(value)
-    return shown if len(shown) <= 100 else shown[:99] + "…"
+def _wrapped(text: str) -> str:
+    """Sentences in lines of one width; lines already, as of a traceback, stay as they are."""
+    if "\n" in text:
+        return text
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _trace_line(result: Text, entry: Mapping[str, Any]) -> None:
@@ -130,25 +140,15 @@ def _trace_line(result: Text, entry: Mapping[str, Any]) -> None:
         result.append(f"      {'':18} ^ {entry['note']}\n", "yellow")
 
 
-def html(report: Report) -> str:
+def html(shown: Text) -> str:
     """The text in a `<pre>`, with the colours as inline styles."""
-    shown = text(report)
-    parts = []
+    from rich.console import Console
+    from rich.terminal_theme import DEFAULT_TERMINAL_THEME
+
+    console, parts = Console(), []
     for line in shown.split("\n", allow_blank=True):
-        for segment in line.render(_console(), end="\n"):
-            style = segment.style.get_html_style(_theme()) if segment.style else ""
+        for segment in line.render(console, end="\n"):
+            style = segment.style.get_html_style(DEFAULT_TERMINAL_THEME) if segment.style else ""
             body = _html.escape(segment.text)
             parts.append(f'<span style="{style}">{body}</span>' if style else body)
     return f"<pre>{''.join(parts).rstrip()}</pre>"
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console()
-
-
-def _theme() -> Any:
-    from rich.terminal_theme import DEFAULT_TERMINAL_THEME
-
-    return DEFAULT_TERMINAL_THEME

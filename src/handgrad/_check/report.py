@@ -1,47 +1,20 @@
-"""What a check found out, as frozen data; renderers only read it."""
+"""What a check found out, as frozen data, and the first line of what it says."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from .causes import CAUSES
+from .findings import Finding, Gradient, Location
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+__all__ = ["Finding", "Gradient", "Location", "Report", "Verdict"]
 
 Verdict = Literal["correct", "wrong", "error", "inconclusive"]
-
-
-@dataclass(frozen=True)
-class Location:
-    """Where in the user's code, lines and columns from 1."""
-
-    file: str
-    line: int
-    column: int = 1
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One cause, in the words of `causes.CAUSES`; the first finding of a gradient is the cause."""
-
-    cause: str
-    message: str
-    location: Location | None = None
-    fix: str | None = None  # a line to paste, verified before it is shown
-    evidence: Mapping[str, Any] = field(default_factory=dict)  # JSON values only
-
-
-@dataclass(frozen=True)
-class Gradient:
-    """The verdict on one gradient."""
-
-    name: str
-    verdict: Literal["correct", "wrong", "inconclusive"]
-    shape: tuple[int, ...] | None
-    expected_shape: tuple[int, ...] | None
-    relative_error: float | None
-    findings: tuple[Finding, ...] = ()
-    fix: str | None = None
-    note: str | None = None  # "right for your sizes, wrong when the batch is larger than 1"
-    map: str | None = None  # a small picture of the wrong entries, a character each
 
 
 @dataclass(frozen=True)
@@ -65,14 +38,35 @@ class Report:
         """All findings, in the order of the gradients."""
         return tuple(finding for gradient in self.gradients for finding in gradient.findings)
 
-    def __str__(self) -> str:
-        """The report as plain text, as the command prints it where there is no terminal."""
+    @property
+    def headline(self) -> str:
+        """The verdict in a sentence."""
+        if self.message:
+            return self.message
+        of = f" of {self.operation}" if self.operation else ""
+        total, wrong = len(self.gradients), [gradient for gradient in self.gradients if gradient.verdict == "wrong"]
+        every = f"the gradient{of} is" if total == 1 else f"all {total} gradients{of} are"
+        if self.verdict == "correct":
+            return f"{every} right"
+        if wrong and all(gradient.has_right_values for gradient in wrong):
+            return f"{every} right, but {CAUSES.get(wrong[0].findings[0].cause, 'the code is not')}"
+        if self.verdict == "wrong":
+            one = f"{len(wrong)} of {total} gradients{of} {'is' if len(wrong) == 1 else 'are'} wrong"
+            return f"{every} wrong" if total == 1 else one
+        return f"{total} gradients{of}"
+
+    def text(self, *, verbose: bool = False) -> Text:
+        """The report for a terminal; with `verbose` whole arrays, where the check kept them."""
         from .render import text
 
-        return text(self).plain
+        return text(self.verdict, self.headline, self.trace, self.gradients, self.notes, verbose=verbose)
+
+    def __str__(self) -> str:
+        """The report as plain text, as the command prints it where there is no terminal."""
+        return self.text().plain
 
     def _repr_html_(self) -> str:
         """The report for a notebook."""
         from .render import html
 
-        return html(self)
+        return html(self.text())

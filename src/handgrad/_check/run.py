@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
-
-import torch
 
 from . import truth
 from .accidents import without_accidents
 from .cases import Judged
 from .inputs import Draw
 from .judge import Problems, by_output, judge
+from .notes import notes
 from .nothing import nothing
 from .plan import Plan, Wanted, plan
 from .probes import probe
 from .report import Finding, Gradient, Report, Verdict
 from .subjects import Subject, UserCodeError
 from .subjects.autograd_function import AutogradFunction
-from .subjects.returned import is_target
 from .verdict import About, verdict_on
 
 
@@ -46,7 +44,7 @@ def check_subject(subject: Subject, wanted: Wanted) -> Report:
         operation=made.operation.name if made.operation else None,
         gradients=tuple(gradients),
         message=_message(subject, gradients) if verdict == "inconclusive" else None,
-        notes=(*_notes(subject, made, judged, problems), *left_out, *absent.notes),
+        notes=(*notes(subject, made, judged, problems), *left_out, *absent.notes),
     )
 
 
@@ -148,30 +146,3 @@ def _with_general(gradients: list[Gradient], general: Sequence[Finding], probed:
     findings = (*new, *own, *probed) if explained else (*new, *probed, *own)
     changed = replace(gradients[index], verdict="wrong", findings=findings)
     return [*gradients[:index], changed, *gradients[index + 1 :]]
-
-
-def _notes(subject: Subject, made: Plan, judged: Sequence[Judged], problems: Problems) -> Iterator[str]:
-    yield from made.notes
-    yield f"{subject.library} code, {len(judged)} draws: " + ", ".join(dict.fromkeys(one.draw.label for one in judged))
-    if subject.dtype == torch.float32:
-        yield "the code takes float32 only, so that gradients are compared to about four digits"
-    if any(one.source == "differences" for one in judged):
-        yield "the truth is central differences of the forward pass"
-    if any(one.source == "directions" for one in judged):
-        yield "the forward is slow, so that its gradient was compared along three random directions only"
-    if (ignored := judged[0].run.ignored) > 0:
-        more = "array" if ignored == 1 else f"{ignored} arrays"
-        yield f"the first result is the output: backward takes no gradient of the further {more} that forward returns"
-    yield from _unreturned(judged)
-    for label, problem in problems:
-        yield f"left out {label}: {problem or type(problem).__name__}"
-    for label, refused in made.refused:
-        yield f"the forward does not take {label}: {refused}"
-
-
-def _unreturned(judged: Sequence[Judged]) -> Iterator[str]:
-    """Inputs of which nothing came back at all: a first layer's, or forgotten."""
-    known = {name for one in judged for name in one.case.user}
-    left = [name for name in truth.differentiable(judged[0].draw) if name not in known and not is_target(name)]
-    if left:
-        yield "nothing was returned for " + ", ".join(f"`{name}`" for name in left)

@@ -27,7 +27,7 @@ def verdict_on(
     side = [finding for about, finding in probed if about == name]
     if side and side[0].cause == "autograd-cut" and wrong and all(_is_partial(one, name) for one in wrong):
         findings = []  # it is what autograd makes of the part that it sees
-    example = next((one for one in wrong if one.draw.own), (wrong or judged)[0])
+    example = _shown(name, wrong) if wrong else judged[0]
     base = replace(_compared(name, example), verdict="wrong" if findings or side else "correct")
     if not findings and not side:
         return _at_kink(name, judged) or _unless_empty(base, name, judged)
@@ -78,6 +78,12 @@ def _unless_empty(gradient: Gradient, name: str, judged: Sequence[Judged]) -> Gr
     if any(one.case.output.numel() and one.case.inputs[name].numel() for one in judged):
         return gradient
     return replace(gradient, verdict="inconclusive", note="it has no entries, or the output has none")
+
+
+def _shown(name: str, wrong: Sequence[Judged]) -> Judged:
+    """The draw that is shown, the one whose numbers the messages quote: the person's own, or the smallest."""
+    own = next((one for one in wrong if one.draw.own), None)
+    return own or min(wrong, key=lambda one: one.case.truth(name).numel() + one.case.grad_output.numel())
 
 
 def _compared(name: str, example: Judged) -> Gradient:

@@ -15,9 +15,8 @@ from .slips.draw import Draw
 _SHADES = ".░▒▓█"  # no entry wrong … all wrong
 
 
-def describe(wrong: list[Draw]) -> Finding:
-    """The finding `unexplained` for the first of the draws: facts only, no cause."""
-    draw = wrong[0]
+def describe(draw: Draw) -> Finding:
+    """The finding `unexplained` for a draw: facts only, no cause."""
     user, truth = draw.user, draw.truth
     if user.shape != truth.shape:
         message = (

@@ -137,8 +137,6 @@ def show(report: Report, *, as_json: bool, verbose: bool) -> None:
     else:
         from rich.console import Console
 
-        from .._check.render import text
-
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="replace")  # a terminal without the map's characters still has the rest
-        Console(highlight=False, soft_wrap=True).print(text(report, verbose=verbose), end="")
+        Console(highlight=False, soft_wrap=True).print(report.text(verbose=verbose), end="")
