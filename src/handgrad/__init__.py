@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # `__getattr__` brings these when they are first used
     from . import functional, layers, losses, testing
     from ._accelerate import accelerate
     from ._algorithms.setting import set_algorithm
+    from ._choice import explain_choice
     from ._config import show_config
     from ._explain import Trace, explain
     from .functional import (
@@ -100,6 +101,7 @@ __all__ = [
     "conv_transpose3d_input",
     "conv_transpose3d_weight",
     "explain",
+    "explain_choice",
     "fold1d",
     "fold2d",
     "fold3d",
@@ -118,6 +120,7 @@ _HOMES = {
     "Trace": "_explain",
     "accelerate": "_accelerate",
     "explain": "_explain",
+    "explain_choice": "_choice",
     "functional": None,
     "layers": None,
     "losses": None,

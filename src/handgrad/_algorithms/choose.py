@@ -7,13 +7,13 @@ from torch import Tensor
 from .._errors import HandgradError, error
 from .._geometry import ConvGeometry
 from . import costs, measured
-from .modules import readable, refusal
+from .modules import refusal
 from .setting import Setting
 
 
 def choose(where: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, setting: Setting) -> str:
     """The name of the algorithm that computes `op` of these operands; raise, worded for `where`, if there is none."""
-    if setting.algorithm == "measured" and a.is_cpu and readable(a, b):
+    if setting.algorithm == "measured" and measured.applies(a, b):
         return measured.winner(op, a, b, geometry, setting.allowed)
     if setting.algorithm in ("auto", "measured"):
         return _cheapest(where, op, a, b, geometry, setting)

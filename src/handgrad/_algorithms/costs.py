@@ -45,22 +45,28 @@ _DEPTHWISE = {
     ("reference", _SINGLE): Cost(50, 0.5, 0.5, 0.5),
     ("reference", _DOUBLE): Cost(50, 0.3, 0.3, 0.3),
 }
-# What the kernels do not know: halves are summed in float32; complex numbers are for the reference alone.
-_SUMMED_IN = {_SINGLE: _SINGLE, _DOUBLE: _DOUBLE, torch.float16: _SINGLE, torch.bfloat16: _SINGLE}
+# What the kernels do not know: halves are summed in float32, a product of complex numbers is four.
+_SUMMED_IN = {
+    _SINGLE: _SINGLE,
+    _DOUBLE: _DOUBLE,
+    torch.float16: _SINGLE,
+    torch.bfloat16: _SINGLE,
+    torch.complex64: _SINGLE,
+    torch.complex128: _DOUBLE,
+}
+_OURS = ("gemm", "depthwise")
 
 
 def seconds(name: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> float:
-    """What `op` of these operands should take; infinite where the model knows nothing."""
+    """What `op` of these operands should take; infinite where the model knows nothing, or that it cannot be."""
     if not a.is_cpu:  # a GPU's own library, and nothing else, is made for it
-        return {"native": 0.0, "reference": 1.0}.get(name, inf)
-    dtype = _SUMMED_IN.get(a.dtype)
-    if dtype is None:
-        return 0.0 if name == "reference" else inf
-    costs = _DEPTHWISE if is_depthwise(op, a, b, geometry) else _DENSE
-    if (cost := costs.get((name, dtype))) is None or (a.dtype != dtype and name in ("gemm", "depthwise")):
+        return 0.0 if name == "native" else inf
+    dtype = _SUMMED_IN[a.dtype]
+    cost = (_DEPTHWISE if is_depthwise(op, a, b, geometry) else _DENSE).get((name, dtype))
+    if cost is None or (name in _OURS and a.dtype != dtype) or (name == "native" and a.is_complex()):
         return inf
     rate: float = getattr(cost, op) * 1e9 * torch.get_num_threads()
-    return cost.call * 1e-6 + flops(op, a, b, geometry) / rate
+    return cost.call * 1e-6 + flops(op, a, b, geometry) * (4 if a.is_complex() else 1) / rate
 
 
 def flops(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> int:

@@ -17,6 +17,7 @@ from .._errors import error
 from .._geometry import ConvGeometry
 from . import native, reference
 from .choose import choose
+from .costs import sizes
 from .modules import load, readable
 from .setting import current, for_call
 
@@ -29,6 +30,9 @@ def run(where: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, algor
     if torch.compiler.is_compiling():
         return _compiled(where, op, a, b, geometry, algorithm)
     setting = current() if algorithm is None else for_call(where, current(), algorithm)
+    if setting.notes is not None:
+        setting.notes.append((op, a, b, geometry, setting))
+        return _nothing(op, a, b, geometry)
     if not readable(a, b):
         chosen = load(choose(where, op, a, b, geometry, setting))
     else:
@@ -51,3 +55,14 @@ def _compiled(where: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry,
         raise error(where, f"algorithm {algorithm!r} cannot be compiled", able="reference, native")
     by_itself = reference if algorithm == "reference" or a.is_complex() else native
     return cast("Tensor", getattr(by_itself, op)(a, b, geometry))
+
+
+def _nothing(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> Tensor:
+    """A tensor of the result's size."""
+    N, O, per_group = sizes(op, a, b, geometry)
+    size: dict[str, tuple[int, ...]] = {
+        "conv": (N, O, *geometry.output),
+        "conv_weight": (O, per_group, *geometry.kernel),
+        "conv_input": (N, per_group * geometry.groups, *geometry.input),
+    }
+    return a.new_empty(size[op])

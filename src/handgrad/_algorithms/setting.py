@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from .._errors import error
 
@@ -26,6 +26,7 @@ class Setting:
     algorithm: str
     exclude: tuple[str, ...]
     deterministic: bool
+    notes: list[Any] | None = None  # where calls are noted down instead of computed, while a choice is explained
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -86,7 +87,20 @@ class _Until(AbstractContextManager[None]):
 @lru_cache(maxsize=256)
 def for_call(op: str, setting: Setting, algorithm: str) -> Setting:
     """The setting with one call's own `algorithm`; what is left out stays out."""
-    return _settled(op, algorithm, setting.exclude, setting.deterministic)
+    own = _settled(op, algorithm, setting.exclude, setting.deterministic)
+    return own if setting.notes is None else replace(own, notes=setting.notes)
+
+
+@contextmanager
+def noting() -> Iterator[list[Any]]:
+    """Calls within are noted down, as what `run` was given and the setting, and compute nothing."""
+    notes: list[Any] = []
+    before = _CURRENT.get()
+    _CURRENT.set(replace(current(), notes=notes))
+    try:
+        yield notes
+    finally:
+        _CURRENT.set(before)
 
 
 @lru_cache(maxsize=256)

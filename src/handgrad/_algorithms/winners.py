@@ -35,22 +35,22 @@ _read: dict[Path, Races] = {}  # what this process knows of each file
 
 def known() -> Races:
     """The races of earlier processes and of this one."""
-    path = _path()
-    if path not in _read:
-        _read[path] = _load(path)
-    return _read[path]
+    place = path()
+    if place not in _read:
+        _read[place] = _load(place)
+    return _read[place]
 
 
 def keep(kind: str, seconds: dict[str, float]) -> None:
     """Remember a race, in the file if it can be written."""
     known()[kind] = seconds
-    path = _path()
+    place = path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path):
-            _replace(path, _load(path) | {kind: seconds})
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(place):
+            _replace(place, _load(place) | {kind: seconds})
     except OSError as problem:
-        text = f"the fastest algorithms are remembered by this process alone, {path} cannot be written: {problem}"
+        text = f"the fastest algorithms are remembered by this process alone, {place} cannot be written: {problem}"
         warnings.warn(HandgradWarning(text), stacklevel=2)
 
 
@@ -62,7 +62,8 @@ def machine() -> str:
     return ", ".join([_processor(), f"{os.cpu_count()} cores", capability, *(f"{n} {_version(n)}" for n in names)])
 
 
-def _path() -> Path:
+def path() -> Path:
+    """The file."""
     return cache_folder() / "measured.json"
 
 
