@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,12 @@ class Case:
 
     def truth(self, name: str) -> Tensor:
         """The right gradient of `inputs[name]`."""
-        return self.vjp(self.grad_output)[name]
+        return self.truths[name]
+
+    @cached_property
+    def truths(self) -> Mapping[str, Tensor]:
+        """The right gradient of every differentiable input."""
+        return self.vjp(self.grad_output)
 
     def is_right(self, name: str) -> bool:
         """Whether what the user returned for `name` equals the truth to rounding, shape included."""

@@ -33,6 +33,7 @@ class Judged:
     partial: Mapping[str, Tensor] | None  # and the gradients that it makes of the rest
     tied: bool  # whether the point is one where more than one gradient is right
     run: Run  # the user's own passes
+    quick: bool = False  # whether the draw is too large for a closer look
     at_kink: Mapping[str, Finding] = field(default_factory=dict)  # what is wrong at the kink that this draw is beside
 
 
@@ -45,21 +46,54 @@ def make(
     operation is the truth, as it knows which gradients are right. Raises `UserCodeError` and what `truth.find` raises.
     """
     output = truth.deterministic(subject, draw)
-    grad_output = random_grad(output, draw.label)
-    run = subject.run(draw.inputs, draw.options)
-    user = run.backward(grad_output)
-    if not run.used_grad:
-        grad_output = torch.ones_like(output)
+    run, grad_output, user = _passes(subject, draw)
     exact = bound is not None and (run.single or is_exact(bound, output))
     known = product(bound) if bound is not None and exact else None
     if tied and known is not None:
         found = truth.Truth(known, "operation", 1e-8)
     else:
         found = _truth(subject, draw, grad_output, known, run, user, limit)
+    return _judged(subject, draw, bound, run, grad_output, user, found, tied=tied)
+
+
+def once(subject: Subject, draw: Draw, known: Judged) -> Judged:
+    """The case of a large draw, whose truth is of the kind of a small one's and is not confirmed again.
+
+    Raises `UserCodeError`, and `truth.Unconfirmed` where only a difference could tell, and tells otherwise.
+    """
+    run, grad_output, user = _passes(subject, draw)
+    found = truth.by_autograd(subject, draw, grad_output) if known.source == "autograd" and not known.cut else None
+    if found is None:
+        found = truth.by_directions(subject, draw, grad_output, user, run.single, seeds=1)
+    if found is None:
+        raise truth.Unconfirmed("a difference along a random direction does not agree")
+    return _judged(subject, draw, None, run, grad_output, user, found, quick=True)
+
+
+def _passes(subject: Subject, draw: Draw) -> tuple[Run, Tensor, Mapping[str, Tensor | None]]:
+    """The code's forward and backward, and the grad_output that it was handed, if it takes one."""
+    run = subject.run(draw.inputs, draw.options)
+    grad_output = random_grad(run.output, draw.label)
+    user = run.backward(grad_output)
+    return run, grad_output if run.used_grad else torch.ones_like(run.output), user
+
+
+def _judged(
+    subject: Subject,
+    draw: Draw,
+    bound: Bound | None,
+    run: Run,
+    grad_output: Tensor,
+    user: Mapping[str, Tensor | None],
+    found: truth.Truth,
+    *,
+    tied: bool = False,
+    quick: bool = False,
+) -> Judged:
     factors = _factors(run, user, found.vjp(grad_output))
     case = Case(
         inputs=draw.inputs,
-        output=output,
+        output=run.output,
         grad_output=grad_output,
         user=_times(user, factors),
         vjp=found.vjp,
@@ -76,7 +110,7 @@ def make(
         label=draw.label,
     )
     seen = found.partial(grad_output) if found.partial else None
-    return Judged(case, draw, found.source, found.cut, seen, tied, run)
+    return Judged(case, draw, found.source, found.cut, seen, tied, run, quick=quick)
 
 
 def _truth(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +16,7 @@ from .inputs import Draw, draw
 from .kinks import at_kink
 from .own import others
 from .plan import Plan, Step
+from .scaling import growth
 from .subjects import Subject, UserCodeError
 
 Problems = list[tuple[str, Exception]]  # draws that have no case, by their labels, and why
@@ -38,6 +40,8 @@ def judge(subject: Subject, made: Plan) -> tuple[list[Judged], Problems]:
                 raise
             problems.append((step.draw.label, problem))
     judged += _patiently(subject, slow, judged, problems)
+    if made.once is not None and judged:
+        judged += _once(subject, made.once, judged[0], problems)
     crashed = [problem for _, problem in problems if isinstance(problem, UserCodeError)]
     if crashed and not any(_is_wrong(one.case) for one in judged) and (not judged or made.operation is not None):
         raise crashed[0]
@@ -54,6 +58,32 @@ def _once_more(subject: Subject, one: Draw) -> list[Judged]:
             again = Draw(draw(specs, 3), one.options, f"{one.label} again", own=False)
             found.append(cases.make(subject, again))
     return found
+
+
+def _once(subject: Subject, own: Draw, known: Judged, problems: Problems) -> list[Judged]:
+    """The person's own sizes, too large to be looked at closely: against the truth of the kind that small ones had."""
+    parameters = subject.adapter.parameters()
+    left = {n: v for n, v in own.inputs.items() if n in subject.adapter.inputs or n in parameters}
+    one = replace(own, inputs=left if subject.adapter.inputs else own.inputs)
+    seconds = min(_seconds(subject, known) for _ in range(2)) * growth(known.draw.inputs, one.inputs)
+    if seconds > truth.PATIENCE:
+        problems.append((own.label, truth.TooSlow(f"they would take about {seconds:.0f} s")))
+        return []
+    try:
+        return [cases.once(subject, one, known)]
+    except truth.Unconfirmed as problem:
+        problems.append((own.label, problem))
+        return []
+
+
+_OVERHEAD = 3e-3  # seconds that a forward and a backward take whatever their sizes
+
+
+def _seconds(subject: Subject, known: Judged) -> float:
+    """What both passes take at a small draw, beyond what any take."""
+    begin = time.perf_counter()
+    subject.run(known.draw.inputs, known.draw.options).backward(known.case.grad_output)
+    return max(0.0, time.perf_counter() - begin - _OVERHEAD)
 
 
 def _patiently(subject: Subject, slow: list[Step], judged: Sequence[Judged], problems: Problems) -> list[Judged]:

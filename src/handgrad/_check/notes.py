@@ -24,7 +24,9 @@ def notes(subject: Subject, made: Plan, judged: Sequence[Judged], problems: Prob
         yield "the code takes float32 only, so that gradients are compared to about four digits"
     if any(one.source == "differences" for one in judged):
         yield "the truth is central differences of the forward pass"
-    if any(one.source == "directions" for one in judged):
+    if any(one.quick for one in judged):
+        yield "your sizes are large: they were run once, and looked into at smaller ones"
+    if any(one.source == "directions" and not one.quick for one in judged):
         yield "the forward is slow, so that its gradient was compared along three random directions only"
     if (ignored := judged[0].run.ignored) > 0:
         more = "array" if ignored == 1 else f"{ignored} arrays"

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .._errors import error
 from .inputs import Draw, Spec, draw, other_sizes, spec_of
+from .scaling import LARGE, entries, shrunk
 from .subjects import Subject, UserCodeError
 from .subjects.arguments import signature
 from .subjects.calling import from_library, is_complex
@@ -23,8 +24,19 @@ def own_draw(
     subject: Subject, specs: Mapping[str, Spec], values: Mapping[str, Tensor], options: Mapping[str, Any]
 ) -> Draw:
     """The person's own sizes, with their values where they gave them and fresh ones for a class's parameters."""
-    own = Draw({**draw(specs, 1), **values, **_parameters(subject)}, options)
-    return pruned(subject, own, subject.run(own.inputs, own.options).output)
+    fresh = draw({name: spec for name, spec in specs.items() if name not in values}, 1)
+    return Draw({**{name: (fresh | dict(values))[name] for name in specs}, **_parameters(subject)}, options)
+
+
+def small_draw(subject: Subject, specs: Mapping[str, Spec], options: Mapping[str, Any]) -> Draw | None:
+    """A small draw in place of a large one; None where the person's sizes are small, or the code takes no others."""
+    own = subject.adapter.parameters()
+    every = {**specs, **{name: Spec(tuple(value.shape)) for name, value in own.items()}}
+    if entries(every) <= LARGE:
+        return None
+    small = Draw({}, options, "other sizes, small", own=False)
+    found = shrunk(every, lambda sizes: runs(subject, replace(small, inputs=draw(sizes, 1))))
+    return replace(small, inputs=draw(found, 1)) if found is not None else None
 
 
 def pruned(subject: Subject, one: Draw, output: Tensor) -> Draw:

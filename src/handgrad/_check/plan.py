@@ -17,7 +17,8 @@ from .._errors import HandgradError, error
 from . import reference
 from .inputs import Draw, Spec, draw, spec_of, with_ranges
 from .operations import Bound, Operation, Setting, get, recognise
-from .own import named, others, own_draw, pruned, runs, tensors_of, without_optional
+from .own import named, others, own_draw, pruned, runs, small_draw, tensors_of, without_optional
+from .scaling import HUGE, entries
 from .settings import forms
 from .subjects import Subject, UserCodeError
 from .subjects.arguments import option_of
@@ -41,6 +42,7 @@ class Plan:
     operation: Operation | None = None
     declared: bool = False  # whether the operation was named, and not recognised
     differs: list[Step] = field(default_factory=list)  # draws at which the forward is not the declared operation
+    once: Draw | None = None  # the person's own sizes, where they are too large for more than one look
     refused: list[tuple[str, UserCodeError]] = field(default_factory=list)  # settings that the forward does not take
     notes: list[str] = field(default_factory=list)
 
@@ -87,10 +89,20 @@ def _own_sizes(
     subject: Subject, made: Plan, specs: Mapping[str, Spec], values: Mapping[str, Tensor], options: Mapping[str, Any]
 ) -> None:
     """The person's own sizes, and others made from them."""
-    own = own_draw(subject, specs, values, options)
-    _add(subject, made, own, first=not made.steps)
-    fits = _same_operation(subject, made, own) if not made.declared and made.operation else _anything
-    for index, other in enumerate(others(subject, own, specs, fits=fits)):
+    small = small_draw(subject, specs, options)
+    if small is None:
+        one = own_draw(subject, specs, values, options)
+        one = pruned(subject, one, subject.run(one.inputs, one.options).output)
+        known = specs
+    else:
+        one, known = pruned(subject, small, subject.run(small.inputs, options).output), {}
+        if (numbers := entries(specs)) <= HUGE:
+            made.once = own_draw(subject, specs, values, options)
+        else:
+            made.notes.append(f"your sizes, {numbers:.2g} numbers, were not run: smaller ones stand for them")
+    _add(subject, made, one, first=not made.steps)
+    fits = _same_operation(subject, made, one) if not made.declared and made.operation else _anything
+    for index, other in enumerate(others(subject, one, known, fits=fits)):
         _add(subject, made, Draw(draw(other, 3 + index), options, f"other sizes {index + 1}", own=False))
 
 
@@ -126,7 +138,7 @@ def _settled(made: Plan) -> Plan:
         made.steps = sorted(made.steps, key=lambda step: sum(v.numel() for v in step.draw.inputs.values()))[:2]
     if not made.declared and len(agreeing) < len(made.steps):  # a name is believed if all draws agree
         made.steps = [Step(step.draw) for step in made.steps]
-        made.operation, made.notes = None, []
+        made.operation, made.notes = None, [note for note in made.notes if not note.startswith("taken for")]
     return made
 
 

@@ -27,10 +27,11 @@ def check_subject(subject: Subject, wanted: Wanted) -> Report:
     judged, problems = judge(subject, made)
     if not judged:
         return _without_truth(subject, made, problems)
-    judged, left_out = without_accidents(subject, judged)
-    about = [*_probed(subject, judged), *_cuts(subject, judged)]
+    close, left_out = without_accidents(subject, [one for one in judged if not one.quick])
+    judged = [*close, *(one for one in judged if one.quick)]
+    about = [*_probed(subject, close), *_cuts(subject, close)]
     names = [name for name in truth.differentiable(judged[0].draw) if any(name in one.case.user for one in judged)]
-    absent, parts = nothing(subject, names, judged), cache(partial(by_output, subject, judged))
+    absent, parts = nothing(subject, names, judged), cache(partial(by_output, subject, close))
     gradients = [
         absent.gradients.get(name) or verdict_on(subject, name, judged, parts, about, verbose=wanted.verbose)
         for name in names
@@ -39,6 +40,8 @@ def check_subject(subject: Subject, wanted: Wanted) -> Report:
     general, later = _general(subject, made, judged)
     gradients = _with_general(gradients, general, [*later, *(finding for name, finding in about if name is None)])
     verdict = _worst(gradients)
+    if verdict == "correct" and any(isinstance(problem, truth.Unconfirmed) for _, problem in problems):
+        verdict = "inconclusive"
     return Report(
         verdict=verdict,
         operation=made.operation.name if made.operation else None,
@@ -58,6 +61,8 @@ def _worst(gradients: Sequence[Gradient]) -> Verdict:
 def _message(subject: Subject, gradients: Sequence[Gradient]) -> str:
     unclear = [gradient for gradient in gradients if gradient.verdict == "inconclusive"]
     if not unclear:
+        if gradients:
+            return "right at small sizes; at yours it does not agree with a difference along a random direction"
         return f"`{subject.name}` returned no gradient, and left none in its attributes"
     return f"nothing can be said of `{unclear[0].name}`: {unclear[0].note}"
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import time
 import warnings
+import zlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 from typing import Literal
 
 import torch
@@ -37,6 +40,10 @@ class NotDeterministic(Exception):
 
 class TooSlow(Exception):
     """The differences of this forward pass would take too long."""
+
+
+class Unconfirmed(Exception):
+    """What came back does not agree with a difference along a direction."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +78,17 @@ def tracked(subject: Subject, draw: Draw, inside: AbstractContextManager[object]
     return Tracked(run.raw.as_subclass(Tensor), leaves, run.single)
 
 
-def by_autograd(subject: Subject, draw: Draw) -> Truth | None:
-    """Autograd's product for the user's own forward; None if it is not all torch, or NumPy that it can follow."""
+def by_autograd(subject: Subject, draw: Draw, grad: Tensor | None = None) -> Truth | None:
+    """Autograd's product for the user's own forward; None if it is not all torch, or NumPy that it can follow.
+
+    `grad` is what the product will be asked for, where one product takes its time.
+    """
     run = tracked(subject, draw)
     if run is None:
         return None
     output, leaves = run.output, run.leaves
 
+    @lru_cache(maxsize=1)  # the same one is asked for again and again; tensors hash by identity
     def vjp(grad_output: Tensor) -> Mapping[str, Tensor]:
         # of ⟨g, y⟩: given grad_outputs, autograd.grad imports sympy the first time, a second's worth
         total = (output * grad_output.to(output.dtype).reshape(output.shape)).sum()
@@ -86,7 +97,7 @@ def by_autograd(subject: Subject, draw: Draw) -> Truth | None:
         return zero | {n: g.as_subclass(Tensor).double() for n, g in zip(leaves, grads, strict=True) if g is not None}
 
     try:
-        vjp(torch.ones_like(output))
+        vjp(torch.ones_like(output) if grad is None else grad)
     except RuntimeError:  # in-place changes of what autograd needs
         return None
     return Truth(vjp, "autograd", 1e-4 if run.single else 1e-8)
@@ -97,28 +108,32 @@ def evaluate(subject: Subject, draw: Draw, changed: Mapping[str, Tensor] | None 
     return subject.run({**draw.inputs, **(changed or {})}, draw.options).output
 
 
-def slope(subject: Subject, draw: Draw, name: str, direction: Tensor, grad: Tensor, step: float) -> tuple[float, float]:
+def slope(
+    subject: Subject, draw: Draw, name: str, direction: Tensor, grad: Tensor, output: Tensor, step: float
+) -> tuple[float, float]:
     """The derivative of ⟨grad, output⟩ along a direction from the left and from the right."""
-    middle, x = float((grad * evaluate(subject, draw)).sum()), draw.inputs[name]
+    middle, x = float((grad * output).sum()), draw.inputs[name]
     right = float((grad * evaluate(subject, draw, {name: x + step * direction})).sum())
     left = float((grad * evaluate(subject, draw, {name: x - step * direction})).sum())
     return (middle - left) / step, (right - middle) / step
 
 
-def confirmed(subject: Subject, draw: Draw, truth: Truth, name: str, grad: Tensor, single: bool, seed: int = 0) -> bool:
+def confirmed(
+    subject: Subject, draw: Draw, truth: Truth, name: str, grad: Tensor, output: Tensor, single: bool, seed: int = 0
+) -> bool:
     """Whether one central difference along a random direction agrees with the truth for one input.
 
     Smaller steps are tried until it does: a large one may cross a kink. Raises `NotDifferentiable` at a kink.
     """
-    generator = torch.Generator().manual_seed(len(name) + 100 * seed)
+    generator = torch.Generator().manual_seed(zlib.crc32(f"{name} {seed}".encode()))
     direction = torch.randn(draw.inputs[name].shape, generator=generator, dtype=torch.float64)
     products = truth.vjp(grad)[name] * direction
     expected = float(products.sum())
     scale = abs(expected) + (float(products.abs().max()) if products.numel() else 0.0)
-    size = float((grad * evaluate(subject, draw)).abs().sum())
+    size = float((grad * output).abs().sum())
     apart = noise = 0.0
     for step in (1e-2, 3e-3) if single else (1e-4, 1e-5, 1e-6, 1e-7, 1e-8):
-        left, right = slope(subject, draw, name, direction, grad, step)
+        left, right = slope(subject, draw, name, direction, grad, output, step)
         noise, apart = (1e-6 if single else 1e-15) * size / step + 1e-10, abs(left - right)
         agrees = abs((left + right) / 2 - expected) <= (2e-2 if single else 1e-4) * scale + 10 * noise
         # autograd's 0 for |x| at 0 is the mean of both sides, so that they must agree as well
@@ -159,18 +174,18 @@ def by_differences(subject: Subject, draw: Draw, single: bool = False, limit: fl
 
 
 def by_directions(
-    subject: Subject, draw: Draw, grad: Tensor, user: Mapping[str, Tensor | None], single: bool
+    subject: Subject, draw: Draw, grad: Tensor, user: Mapping[str, Tensor | None], single: bool, seeds: int = 3
 ) -> Truth | None:
-    """The user's own gradient, if differences along three random directions confirm all of it; None otherwise.
+    """The user's own gradient, if differences along some random directions confirm all of it; None otherwise.
 
     For a forward whose Jacobian would take too long: it can tell that a gradient is right, not why one is wrong.
     """
-    names = differentiable(draw)
-    given = {name: value for name in names if (value := user.get(name)) is not None}
-    if any(name not in given or given[name].shape != draw.inputs[name].shape for name in names):
+    given = {name: value for name in differentiable(draw) if (value := user.get(name)) is not None}
+    if any(value.shape != draw.inputs[name].shape for name, value in given.items()):
         return None
     truth = Truth(lambda _: given, "directions", 1e-3 if single else 2e-6)
-    right = all(confirmed(subject, draw, truth, name, grad, single, seed) for name in names for seed in (1, 2, 3))
+    output, asked = evaluate(subject, draw), product(given, range(1, seeds + 1))
+    right = all(confirmed(subject, draw, truth, name, grad, output, single, seed) for name, seed in asked)
     return truth if right else None
 
 
@@ -230,12 +245,13 @@ def find(
 
     Raises `NotDifferentiable`, `TooSlow`.
     """
-    single = is_single(subject, draw)
+    single, output = is_single(subject, draw), evaluate(subject, draw)
     tolerance = 1e-4 if single else 1e-8
     for truth in (by_autograd(subject, draw), Truth(operation, "operation", tolerance) if operation else None):
         if truth is None:
             continue
-        partial = [n for n in differentiable(draw) if not confirmed(subject, draw, truth, n, grad_output, single)]
+        names = differentiable(draw)
+        partial = [name for name in names if not confirmed(subject, draw, truth, name, grad_output, output, single)]
         if not partial:
             return truth
         if truth.source == "autograd" and subject.library == "torch":
@@ -250,6 +266,7 @@ def _without_autograd(
     """The same where autograd is known to be partial."""
     if operation is not None:
         truth = Truth(operation, "operation", 1e-4 if single else 1e-8)
-        if all(confirmed(subject, draw, truth, n, grad_output, single) for n in differentiable(draw)):
+        names, output = differentiable(draw), evaluate(subject, draw)
+        if all(confirmed(subject, draw, truth, name, grad_output, output, single) for name in names):
             return truth
     return by_differences(subject, draw, single, limit)

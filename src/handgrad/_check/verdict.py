@@ -12,8 +12,9 @@ from .diagnose import diagnose
 from .inputs import Draw
 from .locate import Place, line_that_is_right, place_of
 from .report import Finding, Gradient
+from .slips import draw as diagnosis
 from .subjects import Subject
-from .where import wrong_entries, wrong_map
+from .where import describe, wrong_entries, wrong_map
 
 About = tuple[str | None, Finding]  # a probe's finding, and the gradient it is about; None for the code as a whole
 Parts = Callable[[], Sequence[Sequence[Judged]]]  # the draws for each output of several; asked only if one is wrong
@@ -23,6 +24,7 @@ def verdict_on(
     subject: Subject, name: str, judged: Sequence[Judged], parts: Parts, probed: Sequence[About], *, verbose: bool
 ) -> Gradient:
     """The verdict on the gradient of `name`; `parts` are the same draws with one output of several only."""
+    every, judged = judged, [one for one in judged if not one.quick]
     wrong, findings = _exchanged(name, judged) or _by_output(name, judged, parts) or _diagnosed(name, judged)
     side = [finding for about, finding in probed if about == name]
     if side and side[0].cause == "autograd-cut" and wrong and all(_is_partial(one, name) for one in wrong):
@@ -30,7 +32,7 @@ def verdict_on(
     example = _shown(name, wrong) if wrong else judged[0]
     base = replace(_compared(name, example), verdict="wrong" if findings or side else "correct")
     if not findings and not side:
-        return _at_kink(name, judged) or _unless_empty(base, name, judged)
+        return _at_kink(name, judged) or _at_large(name, every) or _unless_empty(base, name, judged)
     if not findings:
         return replace(base, findings=tuple(side))
     place = place_of(subject, name, example.draw, example.case, findings[0].cause)
@@ -40,7 +42,7 @@ def verdict_on(
         base,
         findings=tuple(_placed([*findings, *side], place, fix, arrays)),
         fix=fix,
-        note=_right_for_own(judged, wrong),
+        note=_right_for_own(name, every, wrong),
         map=_map(name, example),
     )
 
@@ -70,6 +72,16 @@ def _at_kink(name: str, judged: Sequence[Judged]) -> Gradient | None:
     for one in judged:
         if finding := one.at_kink.get(name):
             return replace(_compared(name, one), verdict="wrong", relative_error=None, findings=(finding,))
+    return None
+
+
+def _at_large(name: str, judged: Sequence[Judged]) -> Gradient | None:
+    """Wrong at the person's own, large sizes, though right at small ones: there nothing is searched."""
+    for one in judged:
+        if one.quick and not one.case.is_right(name) and not _is_close(one, name):
+            findings = (describe(diagnosis.Draw(one.case, name)),)
+            note = "right at small sizes, wrong at yours"
+            return replace(_compared(name, one), verdict="wrong", findings=findings, note=note, map=_map(name, one))
     return None
 
 
@@ -185,10 +197,10 @@ def _placed(
         yield replace(finding, location=location, fix=fix if index == 0 else finding.fix, evidence=evidence)
 
 
-def _right_for_own(judged: Sequence[Judged], wrong: Sequence[Judged]) -> str | None:
+def _right_for_own(name: str, judged: Sequence[Judged], wrong: Sequence[Judged]) -> str | None:
     """What the wrong draws have that the person's own has not: "a batch larger than 1"."""
     own = [one for one in judged if one.draw.own]
-    if not own or any(one.draw.own for one in wrong):
+    if not own or any(one.draw.own for one in wrong) or not all(one.case.is_right(name) for one in own):
         return None
     return f"right for your sizes, wrong {_difference(own[0].draw, wrong[0].draw)}"
 
