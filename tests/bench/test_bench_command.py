@@ -58,6 +58,21 @@ def test_only_what_is_asked_for(suite: Path) -> None:
     assert [line.split()[:3] for line in result.stderr.splitlines()] == [["two", "dW", "float64"]]
 
 
+def test_alone(suite: Path) -> None:
+    result = command("bench", "--suite", suite, "--against", "", *QUICK)
+    assert "shape  op  MFLOP  handgrad  of peak" in result.stdout
+    assert "how many times as fast: geometric mean" not in result.stdout
+
+
+def test_a_bar_in_a_terminal(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    result = command("bench", "--suite", suite, "--op", "y", "--against", "native", *QUICK)
+    assert "two y" in result.stderr
+    assert "2/2" in result.stderr
+    assert "handgrad" not in result.stderr
+
+
 def test_exit_status_says_if_we_are_wrong(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def with_wrong(wrong: str) -> None:
         def entered(name: str, task: Task) -> Entry:
@@ -111,6 +126,7 @@ def test_ctrl_c_shows_what_there_is(suite: Path, tmp_path: Path, monkeypatch: py
         (["--repeats", "0"], "0 is not in the range x>=1."),
         (["--plot", "race.jpg"], "race.jpg: the ending must be one of .png, .svg, .pdf"),
         (["--json", "nowhere/race.json"], "nowhere/race.json: its folder does not exist"),
+        (["--plot", "race.png", "--against", ""], "--plot shows ours against theirs; name a peer with --against"),
         (["--plot", "race.png", "--peak-memory"], "--plot shows speed; leave it out with --peak-memory"),
     ],
 )

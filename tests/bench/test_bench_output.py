@@ -69,6 +69,15 @@ def test_errors() -> None:
     assert "float32, 1 thread handgrad 1 1.50 1.50 a y 0" in lines(*table.figures(report(rows)))
 
 
+def test_a_row_in_a_line(raced: Report) -> None:
+    assert [table.words(one) for one in raced.rows] == [
+        "conv y float32  handgrad 50.0  native 25.0  channels-last 100.0",
+        "conv dW float32  handgrad 100.0  native wrong  channels-last 33.3",
+        "line y float32  handgrad 0.0  native 0.0  channels-last absent",
+    ]
+    assert table.words(row(shape(), "dX", handgrad=Result(extra=3 << 19))) == "small dX float32  handgrad 1.5 MiB"
+
+
 def test_remarks(raced: Report) -> None:
     assert table.remarks(raced) == [
         "peak: made up",

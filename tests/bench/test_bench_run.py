@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,17 @@ def test_who_is_wrong_or_fails_is_named_and_the_others_race() -> None:
     assert row.ratio("handgrad", "native") is None
     assert row.median_ratio("handgrad", "native") is None
     assert report.of_peak(row, "native") is None
+
+
+def test_what_does_not_fit_into_memory_fails_alone() -> None:
+    wide = replace(shape("wide"), N=1 << 45)
+    report = Report(small(shapes=[wide, shape()], peers=["native"]))
+    first, second = run.run(report, timed)
+    for result in first.results.values():
+        assert result.status == "failed"
+        assert result.reason.startswith("RuntimeError: ")
+        assert "\n" not in result.reason
+    assert [result.status for result in second.results.values()] == ["ok", "ok"]
 
 
 @pytest.mark.usefixtures("_field")
@@ -151,6 +163,7 @@ def test_words_become_settings() -> None:
     assert (chosen.own, chosen.peers) == (["handgrad"], ["matmul"])
     assert chosen.left_out == {"jax": "jax is not installed"}
     assert (chosen.seconds, chosen.repeats) == (0.5, 7)
+    assert settle(**WORDS | {"against": ""}).peers == []
     assert settle(**WORDS | {"algorithm": "auto,own"}).own == ["handgrad", "handgrad/own"]
     assert list(settle(**WORDS).threads) == [torch.get_num_threads()]
     assert len(settle(**WORDS).shapes) == 3

@@ -83,6 +83,31 @@ def test_operands_are_the_same_every_time_and_leave_the_generator_alone() -> Non
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_only_the_operand_that_is_asked_for_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    masks: list[list[bool]] = []
+
+    def spy(*arguments: Any) -> list[Tensor]:
+        masks.append(arguments[-1])
+        return [torch.empty(0)] * 3
+
+    monkeypatch.setattr(torch.ops.aten, "convolution_backward", spy)
+    for op in ("dX", "dW"):
+        enter("native", Task(shape(), op)).call()
+    assert masks == [[True, False, False], [False, True, False]]
+
+
+def test_terms_are_what_a_number_of_the_result_sums() -> None:
+    """Counted: with ones for operands, each number is how many products it sums, fewer at the border."""
+    for groups in (1, 2):
+        for op in OPS:
+            task = Task(shape(C=4, O=6, groups=groups, N=5), op)
+            for name in ("x", "w", "dy"):
+                vars(task)[name] = torch.ones_like(getattr(task, name))
+            most = task.truth().max()
+            # every tap meets the kernel's middle rows, but in dX only some: the stride is 2
+            assert most <= task.terms < 2.5 * most
+
+
 def test_names_of_our_own() -> None:
     assert own_name("auto") == "handgrad"
     assert own_name("reference") == "handgrad/reference"

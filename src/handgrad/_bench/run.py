@@ -110,8 +110,13 @@ def run(report: Report, measured: Callable[[Task, Report], Row]) -> Iterator[Row
 def timed(task: Task, report: Report) -> Row:
     """Everybody who can do the task and is right, raced."""
     report.peak_of(task)  # now, while the threads are set
-    settings, truth = report.settings, task.truth()
-    results = {name: Result() for name in (*settings.own, *settings.peers)}
+    settings = report.settings
+    names = (*settings.own, *settings.peers)
+    try:
+        truth = task.truth()
+    except RuntimeError as problem:  # too large for the memory: the other tasks may not be
+        return Row(task, {name: Result("failed", _first_line(problem)) for name in names})
+    results = {name: Result() for name in names}
     entries = {name: entry for name, result in results.items() if (entry := admitted(name, task, truth, result))}
     del truth  # a contestant's memory should not depend on it
     times = race.race({name: entry.call for name, entry in entries.items()}, settings.seconds, settings.repeats)
@@ -130,8 +135,7 @@ def admitted(name: str, task: Task, truth: torch.Tensor, result: Result) -> Entr
     except race.Wrong as reason:
         result.status, result.reason = "wrong", str(reason)
     except Exception as problem:  # somebody else's code: it must not end the race of the others
-        first_line = str(problem).partition("\n")[0]
-        result.status, result.reason = "failed", f"{type(problem).__name__}: {first_line}"
+        result.status, result.reason = "failed", _first_line(problem)
     return entry if result.status == "ok" else None
 
 
@@ -139,6 +143,10 @@ def judge(found: object, task: Task, truth: torch.Tensor, result: Result) -> Non
     """Note the error. Raises `Wrong` if it is more than rounding."""
     result.error = race.error_of(found, truth, task.dtype)
     race.check(result.error, task)
+
+
+def _first_line(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {str(problem).strip().partition(chr(10))[0]}"
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def settle(
     Raises:
         HandgradError: for words that mean nothing here, and as `suite.load`.
     """
-    peers = _names("peer", against, PEERS)
+    peers = _names("peer", against, PEERS) if against else []
     left_out = {name: reason for name in peers if (reason := missing(name))}
     shapes = suite.load(suite_name)
     return Settings(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from math import prod
 
+import torch
 from rich import box
 from rich.console import Group
 from rich.table import Table
@@ -60,6 +61,12 @@ def figures(report: Report) -> Iterator[Group]:
         "error as a multiple of native's": _errors(report),
     }
     return (_titled(title, table) for title, table in tables.items() if table.row_count)
+
+
+def words(row: Row) -> str:
+    """A row in one line: GFLOP/s, or the status of whoever has none, or MiB."""
+    measured = (f"{name} {_measured(row, name)}" for name in row.results)
+    return f"{row.task.shape.name} {row.task.op} {_name(row.task.dtype)}  {'  '.join(measured)}"
 
 
 def remarks(report: Report) -> list[str]:
@@ -135,6 +142,13 @@ def _some(places: Iterable[str]) -> str:
     return ", ".join(shown)
 
 
+def _measured(row: Row, name: str) -> str:
+    gflops, result = row.gflops(name), row.results[name]
+    if gflops is not None:
+        return f"{gflops:.1f}"
+    return f"{result.extra / MIB:.1f} MiB" if result.extra is not None else result.status
+
+
 def _speed(row: Row, name: str) -> str:
     gflops = row.gflops(name)
     return f"{gflops:.1f}" if gflops is not None else _status(row.results[name])
@@ -160,4 +174,8 @@ def _times(ratio: float | None) -> str:
 
 def _words(part: Part) -> str:
     dtype, threads = part
-    return f"{str(dtype).removeprefix('torch.')}, {threads} thread{'s' * (threads != 1)}"
+    return f"{_name(dtype)}, {threads} thread{'s' * (threads != 1)}"
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -33,7 +33,10 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     help="What handgrad runs: a name that hg.set_algorithm takes, or own, which is auto without native.",
 )
 @click.option(
-    "--against", default="native,channels-last", metavar="PEERS", help="native, channels-last, unfold, matmul, jax."
+    "--against",
+    default="native,channels-last",
+    metavar="PEERS",
+    help="native, channels-last, unfold, matmul, jax; '' for none.",
 )
 @click.option("--seconds", type=Finite(min=0), default=0.3, help="At least so long for each contestant at each task.")
 @click.option("--repeats", type=click.IntRange(min=1), default=5, help="And at least so many calls.")
@@ -51,6 +54,8 @@ def bench(ctx: click.Context, /, peak_memory: bool, **asked: Any) -> None:
     Exit status: 0, or 1 if handgrad itself was wrong or failed at anything.
     """
     files = {kind: asked.pop(f"{kind}_file") for kind in ("json", "csv", "plot")}
+    if files["plot"] and not asked["against"]:
+        raise click.UsageError("--plot shows ours against theirs; name a peer with --against")
     _check_files(peak_memory, **files)
     from handgrad._bench.run import Report
     from handgrad._bench.settings import settle
@@ -128,9 +133,9 @@ class _Progress(Protocol):
 class _Lines:
     def row(self, row: Row) -> None:
         """A line on standard error."""
-        task, speeds = row.task, ((name, row.gflops(name)) for name in row.results)
-        words = "  ".join(f"{name} {speed:.1f}" for name, speed in speeds if speed is not None)
-        click.echo(f"{task.shape.name} {task.op} {str(task.dtype).removeprefix('torch.')}  {words}".rstrip(), err=True)
+        from handgrad._bench.table import words
+
+        click.echo(words(row), err=True)
 
 
 @contextmanager
@@ -151,13 +156,15 @@ def _progress(settings: Settings) -> Iterator[_Progress]:
         yield _Lines()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console) as bar:
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    # drawn between two tasks only: a thread that draws would run in somebody's turn
+    with Progress(*columns, *times, console=console, auto_refresh=False) as bar:
         total = len(settings.shapes) * len(settings.ops) * len(settings.dtypes) * len(settings.threads)
         task = bar.add_task("", total=total)
 
         class Bar:
             def row(self, row: Row) -> None:
                 """One further."""
-                bar.update(task, advance=1, description=f"{row.task.shape.name} {row.task.op}")
+                bar.update(task, advance=1, description=f"{row.task.shape.name} {row.task.op}", refresh=True)
 
         yield Bar()
