@@ -113,6 +113,17 @@ def test_the_model_of_cost_says_what_is_known_of_them() -> None:
     assert next(iter(on_a_gpu)) == "native"
 
 
+def test_where_bits_matter_the_number_of_threads_does_not_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = {}
+    for deterministic in (False, True):
+        for threads in (1, 64):
+            monkeypatch.setattr(torch, "get_num_threads", lambda of=threads: of)
+            with hg.set_algorithm("auto", deterministic=deterministic):
+                orders[deterministic, threads] = by_cost("conv", X, W, GEOMETRY, current())
+    assert orders[True, 1] == orders[True, 64]
+    assert orders[False, 1] != orders[False, 64]
+
+
 @pytest.mark.parametrize("op", OPERANDS)
 def test_sizes_are_found_in_whatever_is_given(op: str) -> None:
     assert costs.sizes(op, *OPERANDS[op], GEOMETRY) == (2, 4, 3)

@@ -9,7 +9,8 @@ import tiny_runs
 import torch
 from torch import nn
 
-from handgrad import HandgradError, layers
+from handgrad import HandgradError, layers, set_algorithm
+from handgrad._algorithms.setting import current
 from handgrad._training import loop, session
 from handgrad._training.batches import batches
 from handgrad._training.config import Config
@@ -78,6 +79,22 @@ def test_equal_seeds_give_equal_bits_and_others_do_not(tmp_path):
     a, b, c = (tiny_runs.content(tmp_path / name) for name in "abc")
     assert a == b
     assert a["metrics.jsonl"] != c["metrics.jsonl"]
+
+
+def test_only_algorithms_that_promise_the_same_bits_compute(tmp_path, monkeypatch):
+    seen = []
+    for name in ("_step", "evaluate"):
+        function = getattr(loop, name)
+        monkeypatch.setattr(loop, name, lambda *args, f=function: seen.append(current().deterministic) or f(*args))
+    ready = tiny_runs.begin(tiny_runs.config(tmp_path), tmp_path / "run")
+    before = current()
+    tiny_runs.go(ready)
+    loop.test(ready[0])
+    assert len(seen) > tiny_runs.BATCHES
+    assert all(seen)
+    assert current() is before
+    with set_algorithm("native"), pytest.raises(HandgradError, match=r"^handgrad train: 'native' does not promise the"):
+        tiny_runs.go(ready)
 
 
 @pytest.mark.parametrize(("device", "expected"), [("cpu", []), ("cuda", [True]), ("cuda:1", [True])])

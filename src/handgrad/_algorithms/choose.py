@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from .._errors import HandgradError, error
@@ -24,7 +25,8 @@ def choose(where: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, se
 
 def by_cost(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, setting: Setting) -> dict[str, float]:
     """The algorithms that may run and what each should cost, in seconds; the cheapest first."""
-    found = {name: costs.seconds(name, op, a, b, geometry) for name in setting.allowed}
+    threads = 1 if setting.deterministic else torch.get_num_threads()  # their number must not decide about bits
+    found = {name: costs.seconds(name, op, a, b, geometry, threads) for name in setting.allowed}
     return dict(sorted(found.items(), key=lambda entry: entry[1]))
 
 

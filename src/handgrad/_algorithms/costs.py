@@ -57,7 +57,7 @@ _SUMMED_IN = {
 _OURS = ("gemm", "depthwise")
 
 
-def seconds(name: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> float:
+def seconds(name: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, threads: int) -> float:
     """What `op` of these operands should take; infinite where the model knows nothing, or that it cannot be."""
     if not a.is_cpu:  # a GPU's own library, and nothing else, is made for it
         return 0.0 if name == "native" else inf
@@ -65,7 +65,7 @@ def seconds(name: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) ->
     cost = (_DEPTHWISE if is_depthwise(op, a, b, geometry) else _DENSE).get((name, dtype))
     if cost is None or (name in _OURS and a.dtype != dtype) or (name == "native" and a.is_complex()):
         return inf
-    rate: float = getattr(cost, op) * 1e9 * torch.get_num_threads()
+    rate: float = getattr(cost, op) * 1e9 * threads
     return cost.call * 1e-6 + flops(op, a, b, geometry) * (4 if a.is_complex() else 1) / rate
 
 

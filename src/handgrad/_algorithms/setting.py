@@ -56,8 +56,8 @@ def set_algorithm(
             handgrad's own kernels; "native", PyTorch's; or "measured", a race, once for each geometry, memory layout,
             dtype and number of threads, whose winner is remembered in a file.
         exclude: algorithms that "auto" and "measured" leave out.
-        deterministic: leave out "native" and "measured", so that results have the same bits in every run and with any
-            number of threads.
+        deterministic: leave out "native" and "measured", so that results have the same bits in every run, and those
+            of the kernels with any number of threads too.
 
     Returns:
         A context manager, if it is wanted: at the end of its `with` block all is as it was before the call.
@@ -89,6 +89,14 @@ def for_call(op: str, setting: Setting, algorithm: str) -> Setting:
     """The setting with one call's own `algorithm`; what is left out stays out."""
     own = _settled(op, algorithm, setting.exclude, setting.deterministic)
     return own if setting.notes is None else replace(own, notes=setting.notes)
+
+
+@contextmanager
+def reproducible(where: str) -> Iterator[None]:
+    """As it is set, but `deterministic`; raise, worded for `where`, if what is set cannot be."""
+    now = current()
+    with _Until(_settled(where, now.algorithm, now.exclude, True)):
+        yield
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from handgrad import losses
+from handgrad._algorithms.setting import reproducible
 from handgrad._errors import HandgradError
 
 from . import metrics
@@ -46,11 +47,12 @@ class DivergedError(HandgradError):
 
 
 @torch.no_grad()
+@reproducible("handgrad train")
 def fit(session: Session, place: Run, reporter: Reporter, stop: Callable[[], bool]) -> None:
     """Train from wherever `session` is to its last epoch, saving after each and every `config.save_every` seconds.
 
     `stop` is asked before every batch; when it says yes, the moment is saved and Interrupted is raised. Raises
-    DivergedError when a loss is infinite or NaN.
+    DivergedError when a loss is infinite or NaN, HandgradError when an algorithm is set that promises no bits.
     """
 
     def check() -> None:
@@ -77,6 +79,7 @@ def finish(session: Session, place: Run, result: Result) -> None:
     session.facts.write(place.facts)
 
 
+@reproducible("handgrad train")
 def test(session: Session) -> Result:
     """The network as it is, on the held-out images."""
     return _test(session, lambda: None)
