@@ -1,0 +1,112 @@
+"""handgrad's own kernels: an implicit matrix product, written from Python.
+
+No unfolded matrix exists. A register tile reads windows where they lie (`tile.py`), in slabs of the image that hold its
+padding (`packing.py`); y and dx are one loop over them (`follow.py`), dw another (`meet.py`). What a geometry means for
+them is settled in numbers beforehand (`plan.py`, `tables.py`), compiled code is kept (`library.py`), and jobs are drawn
+by PyTorch's own threads (`launch.py`). The work is divided by the geometry alone: on one machine the bits of a result
+do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..._geometry import ConvGeometry
+from . import fields, plan
+from .launch import launch, scratch, threads
+from .library import kernel
+from .tables import Layout, Table, follow_table, meet_table
+
+
+def refusal(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:  # noqa: ARG001
+    """Why the kernels cannot compute `op` of these operands, or ""."""
+    if a.dtype not in (torch.float32, torch.float64):
+        return f"the kernels know float32 and float64, not {str(a.dtype).removeprefix('torch.')}"
+    return ""
+
+
+def conv(x: Tensor, w: Tensor, geometry: ConvGeometry) -> Tensor:
+    """x (N, C, *I), w (O, C/G, *K) → y (N, O, *L)."""
+    G, O = geometry.groups, w.shape[0] // geometry.groups
+    y = x.new_empty(x.shape[0], w.shape[0], *geometry.output)
+    m, c, *taps = w.stride()
+    weight = Layout(_five(x), _five(y), (m, c, O * m), _three(taps))
+    _follow(x, w, y, plan.forward_axes(geometry), (G, O, w.shape[1]), weight)
+    return y
+
+
+def conv_input(w: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
+    """w (O, C/G, *K), dy (N, O, *L) → dx (N, C, *I)."""
+    G, O = geometry.groups, w.shape[0] // geometry.groups
+    size = (dy.shape[0], G * w.shape[1], *geometry.input)
+    dx = dy.new_empty(size) if plan.reaches_all(geometry) else dy.new_zeros(size)
+    o, c, *taps = w.stride()
+    layout = Layout(_five(dy), _five(dx), (c, o, O * o), _three(taps))
+    for axes in plan.backward_axes(geometry):
+        _follow(dy, w, dx, axes, (G, w.shape[1], O), layout)
+    return dx
+
+
+def conv_weight(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
+    """x (N, C, *I), dy (N, O, *L) → dw (O, C/G, *K)."""
+    G, O, C = geometry.groups, dy.shape[1] // geometry.groups, x.shape[1] // geometry.groups
+    dw = x.new_empty(G * O, C, *geometry.kernel)
+    if 0 in (*x.shape, *dy.shape):
+        return dw.zero_()
+    m, c, *taps = dw.stride()
+    layout = Layout(_five(x), _five(dy), (m, c, O * m), _three(taps))
+    table = meet_table(plan.forward_axes(geometry), x.shape[0], G, O, C, x.element_size(), layout)
+    parts = dw if table.pieces == 1 else dw.new_empty(table.pieces, *dw.shape)
+    _run("meet", table, x, {fields.OTHER: dy.data_ptr(), fields.OUT: parts.data_ptr()})
+    return dw if table.pieces == 1 else torch.sum(parts, 0, out=dw)
+
+
+def _follow(
+    source: Tensor, w: Tensor, out: Tensor, axes: plan.Axes, sizes: tuple[int, int, int], layout: Layout
+) -> None:
+    """Fill the positions of `out` that `axes` name; sizes are G, M and C a group."""
+    if 0 in (*source.shape, *out.shape):
+        out.zero_()
+        return
+    (G, M, C), size = sizes, source.element_size()
+    table = follow_table(axes, source.shape[0], G, M, C, size, layout, _in_place(source, out, axes))
+    pointers = {
+        fields.WEIGHT: w.data_ptr(),
+        fields.OUT: out.data_ptr() + table.base * size,
+        fields.ZEROS: _ZEROS.ctypes.data,
+    }
+    _run("follow", table, source, pointers)
+
+
+def _run(name: str, table: Table, source: Tensor, pointers: dict[int, int]) -> None:
+    count = threads(table.jobs)
+    numbers = table.numbers.copy()
+    numbers[fields.SRC] = source.data_ptr()
+    numbers[fields.SCRATCH] = scratch.at_least(table.scratch * count)
+    for field, address in pointers.items():
+        numbers[field] = address
+    launch(kernel(name, source.element_size()), numbers.ctypes.data, count)
+
+
+def _in_place(source: Tensor, out: Tensor, axes: plan.Axes) -> bool:
+    """Whether one tap reads every position of each channel, in order: nothing needs to be copied."""
+    plain = all(axis.at == (0,) and axis.step == axis.ostep == 1 for axis in axes)
+    L = prod(axis.count for axis in axes)
+    return plain and source[0, 0].is_contiguous() and out[0, 0].is_contiguous() and L >= 64
+
+
+_ZEROS = np.zeros(8)  # what a tile's rows start from
+
+
+def _five(tensor: Tensor) -> tuple[int, ...]:
+    """Distances (n, channel, d, h, w) of (N, channels, *grid)."""
+    n, channel, *grid = tensor.stride()
+    return (n, channel, *_three(grid))
+
+
+def _three(grid: list[int]) -> tuple[int, ...]:
+    return (0,) * (3 - len(grid)) + tuple(grid)

@@ -1,0 +1,146 @@
+"""dw: each weight's gradient is where a window of x meets dy.
+
+    dw[m, c, tap] = Σ_{n, p} dy[n, m, p] · x[n, c, p·step + shift[tap]]
+
+Two forms of the same sum, for the two ways in which an operand can be short:
+
+* dots: rows of dy and shifted rows of x are both runs of memory along the image, so a tile of dot products needs no
+  packing but the padding. For few channels, long rows, narrow groups.
+* products: positions are the depth; dy is packed position by position, x is laid out channels-last. For many channels
+  and small images, where rows are too short to fill vectors.
+
+A job is a block of m and c and one of `pieces` parts of the positions; parts are added up in their order, so that the
+bits of the sum do not depend on who computed what.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from . import fields as f
+from .copying import copying
+from .machine import Kind
+from .packing import packing
+from .tile import dot_tile, number, take
+
+
+def kernel(kind: Kind) -> Any:
+    """The kernel for one element type: a function of the address of its table of numbers."""
+    size, width = kind.size, kind.width
+    pack, rows_of = packing(kind), copying(kind)
+    block, fill_offsets, fill_slab = pack.block, pack.fill_offsets, pack.fill_slab
+    clear_run, copy_rows, copy_open = rows_of.clear_run, rows_of.copy_rows, rows_of.copy_open
+    get, put, turn = rows_of.get, rows_of.put, rows_of.turn
+    R, COLUMNS = kind.machine.dots
+    tile = _tiles(kind, R)
+
+    @njit
+    def fill_dy(p, to, fresh, n0, ns, d0, h0, hs, w0, ws, m0, ms):
+        """dy of a block in rows of the slab's length, zero between them: (m, sample and row, col)."""
+        rows, cols, line, mask = number(p, f.ROWS), number(p, f.COLS), number(p, f.LINE), number(p, f.MASK)
+        en, em, eh, ew = number(p, f.OUT_N), number(p, f.OUT_M), number(p, f.OUT_H), number(p, f.OUT_W)
+        corner = d0 * number(p, f.OUT_D) + h0 * eh + w0 * ew + m0 * em
+        if fresh:
+            clear_run(to, ms * line)
+        for n in range(ns):
+            at = ((n0 + n) * en + corner) * size
+            source = number(p, f.OTHER) + at
+            if mask:
+                for m in range(ms):
+                    line_at = to + (m * line + n * rows * cols) * size
+                    copy_open(line_at, cols, source + m * em * size, mask + at + m * em * size, eh, ew, hs, ws)
+            elif em == 1 and ms > 1:
+                for i in range(hs):
+                    turn(to + (n * rows + i) * cols * size, line, source + i * eh * size, ew, ws, ms)
+            else:
+                for m in range(ms):
+                    copy_rows(to + (m * line + n * rows * cols) * size, cols, 1, source + m * em * size, eh, ew, hs, ws)
+
+    @njit
+    def add_sums(p, dy, total, to, ms):
+        """Sums of dy, for the bias."""
+        for m in range(ms):
+            at, sum_ = dy + m * number(p, f.LINE) * size, get(to, m)
+            for q in range(total):
+                sum_ += get(at, q)
+            put(to, m, sum_)
+
+    @njit
+    def dots(count, dy, line, slab, table, sums, ldc, ms, columns):
+        """sums[m, (tap, c)] += every row of dy · every shifted row of the slab."""
+        for j in range(0, columns, COLUMNS):
+            for i in range(0, ms, R):
+                at = sums + (i * ldc + j) * size
+                tile(min(R, ms - i), columns - j, count, dy + i * line * size, line, slab, table + j * 4, at, ldc)
+
+    @njit
+    def run(p):
+        scratch = number(p, f.SCRATCH) + take(p, f.SLOTS) * number(p, f.SCRATCH_BYTES)
+        slab, table = scratch + number(p, f.SLAB_AT), scratch + number(p, f.TABLE_AT)
+        dy, line, taps = scratch + number(p, f.OTHER_AT), number(p, f.LINE), number(p, f.TAPS)
+        M, C, T, pieces = number(p, f.M), number(p, f.C), number(p, f.T), number(p, f.PIECES)
+        m_block, c_block = number(p, f.BLOCK_M), number(p, f.BLOCK_C)
+        blocks_m, blocks_c = (M + m_block - 1) // m_block, (C + c_block - 1) // c_block
+        N, n_block = number(p, f.N), number(p, f.BLOCK_N)
+        one_n = number(p, f.POSITIONS) // ((N + n_block - 1) // n_block)
+        wm, wc, wg = number(p, f.W_M), number(p, f.W_C), number(p, f.W_G)
+        tabled, laid = -1, -1
+        while True:
+            job = take(p, f.NEXT)
+            if job >= number(p, f.JOBS):
+                break
+            piece, part = job % pieces, job // pieces
+            c0, part = part % blocks_c * c_block, part // blocks_c
+            m0, g = part % blocks_m * m_block, part // blocks_m
+            ms, cs = min(m_block, M - m0), min(c_block, C - c0)
+            columns = T * cs
+            ldc = (columns + COLUMNS - 1) // COLUMNS * COLUMNS
+            if tabled != cs:
+                fill_offsets(p, table, cs)
+                tabled = cs
+            clear_run(scratch, ms * ldc)
+            bias = number(p, f.SUMS)
+            if bias:
+                bias += (piece * number(p, f.G) * M + g * M + m0) * size
+                if c0 == 0:
+                    clear_run(bias, ms)
+            first, last = number(p, f.POSITIONS) * piece // pieces, number(p, f.POSITIONS) * (piece + 1) // pieces
+            for index in range(first, last):
+                n0, ns, d0, h0, hs, w0, ws = block(p, index)
+                lies = ((index % one_n * (n_block + 1) + ns) * (C + 1) + cs) * (M + 1) + ms
+                fill_slab(p, slab, lies != laid, n0, ns, d0, h0, w0, g * C + c0, cs)
+                fill_dy(p, dy, lies != laid, n0, ns, d0, h0, hs, w0, ws, g * M + m0, ms)
+                laid = lies
+                total = ((ns - 1) * number(p, f.ROWS) + hs - 1) * number(p, f.COLS) + ws
+                dots((total + width - 1) // width, dy, line, slab, table, scratch, ldc, ms, columns)
+                if bias and c0 == 0:
+                    add_sums(p, dy, total, bias, ms)
+            to = number(p, f.OUT) + (piece * number(p, f.G) * wg + g * wg + m0 * wm + c0 * wc) * size
+            for i in range(ms):
+                for t in range(T):
+                    at = to + (i * wm + number(taps, 5 * t + 4)) * size
+                    for c in range(cs):
+                        put(at, c * wc, get(scratch, i * ldc + t * cs + c))
+
+    return run
+
+
+def _tiles(kind: Kind, rows: int) -> Any:
+    """tile(rows, columns, …) for 1 … `rows` rows; half as many columns where no more than that are left."""
+    columns = kind.machine.dots[1]
+    half = columns // 2
+    whole, narrow = dot_tile(kind, rows, columns), dot_tile(kind, rows, half)
+    fewer = _tiles(kind, rows - 1) if rows > 1 else njit(lambda *_: None)
+
+    @njit
+    def tile(wanted, left, count, a, a_row, b, offset, c, ldc):
+        if wanted != rows:
+            fewer(wanted, left, count, a, a_row, b, offset, c, ldc)
+        elif left > half:
+            whole(count, a, a_row, b, offset, c, ldc)
+        else:
+            narrow(count, a, a_row, b, offset, c, ldc)
+
+    return tile

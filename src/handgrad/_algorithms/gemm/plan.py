@@ -1,0 +1,162 @@
+"""What a geometry means for the kernels: taps, residue classes, slabs, blocks. Numbers only, no tensor.
+
+Every axis of every pass is one law, out[q·ostep + obase] ← src[q·step + at[tap]]. Where `at` is split into a residue
+and a shift, at = shift·step + phase, the source of one phase is read by neighbouring q at neighbouring places.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from ..._geometry import ConvGeometry, Ints
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a pass; `taps` are the kernel's indices that `at` belongs to."""
+
+    size: int  # of the source
+    count: int  # of q
+    step: int
+    at: Ints
+    taps: Ints
+    ostep: int = 1
+    obase: int = 0
+
+    @property
+    def shifts(self) -> Ints:
+        return tuple(at // self.step for at in self.at)
+
+    @property
+    def phases(self) -> Ints:
+        return tuple(sorted({at % self.step for at in self.at}))
+
+    @property
+    def low(self) -> int:
+        return min(self.shifts)
+
+    @property
+    def span(self) -> int:
+        """How many more source positions than output positions a block reads, in one phase."""
+        return max(self.shifts) - self.low
+
+    @property
+    def shared(self) -> int:
+        """How many zeros behind a line may be the ones before the next: those that every phase has on both sides."""
+        length = self.count + self.span
+        before = after = self.span
+        for phase in self.phases:
+            first = -self.low  # (low + j)·step + phase ≥ 0, and phase < step
+            last = (self.size - 1 - phase) // self.step - self.low
+            before, after = min(before, max(first, 0)), min(after, max(length - 1 - last, 0))
+        return min(before, after)
+
+
+ONE = Axis(1, 1, 1, (0,), (0,))
+Axes = tuple[Axis, Axis, Axis]
+
+
+def three(axes: tuple[Axis, ...]) -> Axes:
+    """Depth, height and width; those that are not there have one position and one tap."""
+    depth, height, width = (ONE,) * (3 - len(axes)) + axes
+    return depth, height, width
+
+
+def forward_axes(geometry: ConvGeometry) -> Axes:
+    """y and dw: output position p reads x at p·stride + k·dilation − low."""
+    g = geometry
+    rows = zip(g.input, g.output, g.kernel, g.stride, g.dilation, g.padding, strict=True)
+    return three(
+        tuple(
+            Axis(size, length, s, tuple(k * d - low for k in range(K)), tuple(range(K)))
+            for size, length, K, s, d, (low, _) in rows
+        )
+    )
+
+
+def backward_axes(geometry: ConvGeometry) -> Iterator[Axes]:
+    """dx, by residue class: the positions i whose (i + low) mod stride are alike are reached by the same taps.
+
+    For i = q·stride + base, tap k reads dy at p = (i + low − k·d) / stride = q + (base + low − k·d) / stride. Classes
+    that no tap reaches are left out: there dx is zero.
+    """
+    g = geometry
+    rows = zip(g.input, g.output, g.kernel, g.stride, g.dilation, g.padding, strict=True)
+    classes = [
+        [
+            Axis(length, -(-(size - base) // s), 1, tuple((base + low - k * d) // s for k in taps), taps, s, base)
+            for base in range(min(s, size))
+            if (taps := tuple(k for k in range(K) if (base + low - k * d) % s == 0))
+        ]
+        for size, length, K, s, d, (low, _) in rows
+    ]
+    return map(three, itertools.product(*classes))
+
+
+def reaches_all(geometry: ConvGeometry) -> bool:
+    """Whether dx has no class that is left out."""
+    classes = prod(min(s, size) for s, size in zip(geometry.stride, geometry.input, strict=True))
+    return sum(1 for _ in backward_axes(geometry)) == classes
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """One job of a pass: samples, rows, columns, output channels m and source channels c."""
+
+    n: int
+    h: int
+    w: int
+    m: int
+    c: int
+
+
+# Sizes in bytes, for a second-level cache of half a megabyte and more.
+SLAB = 1 << 19  # of a source block
+WEIGHTS = 1 << 20  # of packed weights, a thread
+POSITIONS = 1024  # of a job, about
+MOST = 1 << 22  # of partial sums
+
+
+def evenly(whole: int, most: int) -> int:
+    """The size of the blocks when `whole` is cut into as few as possible of at most `most`, all about alike."""
+    blocks = -(-whole // max(1, most))
+    return -(-whole // blocks) if whole else 1
+
+
+def follow_blocks(axes: Axes, N: int, M: int, C: int, size: int, rows: int) -> Blocks:
+    """For y and dx: weights stay packed while positions go by."""
+    depth, height, width = axes
+    taps = prod(len(axis.at) for axis in axes)
+    w = evenly(width.count, 2 * POSITIONS)
+    line = _line(axes, w) * size
+    c = evenly(C, min(max(4 * SLAB // (line * (1 + height.span)), 8), max(1, WEIGHTS // (taps * min(M, rows) * size))))
+    h = evenly(height.count, min(max(1, SLAB // (line * c) - height.span), max(1, POSITIONS // w)))
+    n = 1
+    if (h, w, 1) == (height.count, width.count, depth.count):
+        n = evenly(N, min(POSITIONS // (h * w), SLAB // (line * c * (h + height.span))))
+    m = min(M, max(rows, WEIGHTS // (taps * c * size) // rows * rows))
+    return Blocks(n, h, w, m, c)
+
+
+def meet_blocks(axes: Axes, N: int, M: int, C: int, size: int) -> Blocks:
+    """For dw: sums of m · c · taps stay while positions go by."""
+    depth, height, width = axes
+    m = evenly(M, 64)
+    w = evenly(width.count, 2 * POSITIONS)
+    line = _line(axes, w) * size
+    c = evenly(C, min(max(4 * SLAB // (line * (1 + height.span)), 8), 64))
+    row = line * c + (w + width.span) * m * size  # of both operands
+    h = evenly(height.count, min(max(1, SLAB // row - height.span), max(1, 2 * POSITIONS // w)))
+    n = 1
+    if (h, w, 1) == (height.count, width.count, depth.count):
+        n = evenly(N, min(2 * POSITIONS // (h * w), SLAB // (row * (h + height.span))))
+    return Blocks(n, h, w, m, c)
+
+
+def _line(axes: Axes, w: int) -> int:
+    """Elements of a slab's row, of one channel: all phases, all planes."""
+    depth, _, width = axes
+    return prod(len(axis.phases) for axis in axes) * (depth.span + 1) * (w + width.span)

@@ -1,0 +1,160 @@
+"""A pass as the table of numbers its kernel is called with, made once for a geometry and layout."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..._geometry import Ints
+from . import plan
+from .fields import FIELDS
+from .machine import kind
+from .plan import Axes, Axis, Blocks
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Distances in elements: source and positions (n, channel, d, h, w), weight (m, c, group), its taps (d, h, w)."""
+
+    source: Ints
+    positions: Ints
+    weight: Ints
+    taps: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """`numbers` has the pointers still to be filled in; it points into `lists`."""
+
+    numbers: Numbers
+    lists: tuple[Numbers, ...]
+    jobs: int
+    scratch: int  # bytes a thread
+    base: int  # of the output's first position, in elements
+    pieces: int = 1
+
+
+@lru_cache(maxsize=4096)
+def follow_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: Layout, in_place: bool) -> Table:
+    """For y and dx. `in_place`: one tap, and channels whose positions follow each other, are read where they lie."""
+    host = kind(size)
+    if in_place:
+        L = prod(axis.count for axis in axes)
+        axes = (plan.ONE, plan.ONE, Axis(L, L, 1, (0,), (0,)))
+        channels = plan.evenly(C, plan.WEIGHTS // (size * host.machine.rows))
+        w = min(L, max(256, plan.SLAB // (channels * size)))
+        b = Blocks(1, 1, w, min(M, max(host.machine.rows, plan.WEIGHTS // (channels * size) // 8 * 8)), channels)
+    else:
+        b = plan.follow_blocks(axes, N, M, C, size, host.machine.rows)
+    numbers, lists, slab = _common(axes, b, layout)
+    taps = numbers["T"]
+    packed = (b.m + host.machine.rows) * taps * b.c * size
+    line = b.w if in_place else b.n * numbers["rows"] * numbers["cols"]
+    line = -(-line // 64) * 64 + 8 * host.width  # a whole number of cache lines, and what the last tile is wider
+    tile = line * host.machine.rows * size
+    at = _places(packed, 0 if in_place else slab * size, taps * b.c * 4 + 64, tile)
+    positions = _positions(axes, b, N)
+    jobs = G * -(-M // b.m) * positions
+    numbers |= {
+        "N": N,
+        "G": G,
+        "M": M,
+        "C": C,
+        "jobs": jobs,
+        "in_place": int(in_place),
+        "line": line,
+        "positions": positions,
+        "scratch_bytes": at[4],
+    }
+    numbers |= {"slab_at": at[1], "table_at": at[2], "tile_at": at[3]}
+    base = sum(axis.obase * step for axis, step in zip(axes, layout.positions[2:], strict=True))
+    return Table(_array(numbers), lists, jobs, at[4], base)
+
+
+@lru_cache(maxsize=4096)
+def meet_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: Layout) -> Table:
+    """For dw."""
+    host = kind(size)
+    b = plan.meet_blocks(axes, N, M, C, size)
+    numbers, lists, slab = _common(axes, b, layout)
+    taps, columns = numbers["T"], host.machine.dots[1]
+    line = -(-(numbers["rows"] * b.n * numbers["cols"]) // host.width) * host.width
+    sums = b.m * (-(-(taps * b.c) // columns) + 1) * columns * size
+    at = _places(sums, (slab + host.width) * size, taps * b.c * 4 + 64, line * b.m * size)
+    across = G * -(-M // b.m) * -(-C // b.c)
+    whole = G * M * C * taps * size
+    positions = _positions(axes, b, N)
+    pieces = max(1, min(positions, -(-8 // across), plan.MOST // whole))
+    numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": across * pieces, "pieces": pieces, "line": line}
+    numbers |= {"positions": positions}
+    numbers |= {"slab_at": at[1], "table_at": at[2], "other_at": at[3], "scratch_bytes": at[4]}
+    return Table(_array(numbers), lists, across * pieces, at[4], 0, pieces)
+
+
+def _common(axes: Axes, b: Blocks, layout: Layout) -> tuple[dict[str, int], tuple[Numbers, ...], int]:
+    """The numbers of both kinds of pass, the lists they point to, and the elements of a slab."""
+    depth, height, width = axes
+    phases = list(itertools.product(*(axis.phases for axis in axes)))
+    entries, first_rows = _taps(axes, phases, layout.taps)
+    lists = (np.array([*itertools.chain(*entries), *first_rows], np.int64), np.array(phases, np.int64))
+    # a block that is as wide as the image can share its rows' padding, and one as high its samples'
+    wide = b.w == width.count
+    shared_w = width.shared if wide else 0
+    shared_h = height.shared if wide and b.h == height.count else 0
+    rows, cols = b.h + height.span - shared_h, b.w + width.span - shared_w
+    slack = shared_h * cols + shared_w + 64  # what the last row shares with none, and where the last tile ends
+    together = [entry[4] for entry in entries] == list(range(len(entries)))
+    numbers = {
+        "taps": lists[0].ctypes.data,
+        "phase_table": lists[1].ctypes.data,
+        "T": len(entries),
+        "phases": len(phases),
+        "planes": depth.span + 1,
+        "rows": rows,
+        "cols": cols,
+        "slack": slack,
+        "together": int(together),
+        **dict(zip(("w_m", "w_c", "w_g"), layout.weight, strict=True)),
+        **dict(zip(("src_n", "src_c", "src_d", "src_h", "src_w"), layout.source, strict=True)),
+        **dict(zip(("out_n", "out_m"), layout.positions[:2], strict=True)),
+        **{f"block_{name}": getattr(b, name) for name in "nhwmc"},
+    }
+    for axis, name, step in zip(axes, "dhw", layout.positions[2:], strict=True):
+        numbers |= {f"src_{name.upper()}": axis.size, f"out_{name.upper()}": axis.count}
+        numbers |= {f"step_{name}": axis.step, f"low_{name}": axis.low, f"out_{name}": step * axis.ostep}
+    return numbers, lists, len(phases) * (depth.span + 1) * b.n * rows * cols * b.c + slack
+
+
+def _taps(axes: Axes, phases: list[Ints], weight: Ints) -> tuple[list[tuple[int, ...]], list[int]]:
+    """For each tap (phase, shifts, distance in the weight), and the source row that it reads for output row 0."""
+    entries, rows = [], []
+    for tap in itertools.product(*(range(len(axis.at)) for axis in axes)):
+        chosen = [(axis, axis.at[i], axis.taps[i]) for axis, i in zip(axes, tap, strict=True)]
+        phase = phases.index(tuple(at % axis.step for axis, at, _ in chosen))
+        shifts = (at // axis.step - axis.low for axis, at, _ in chosen)
+        entries.append((phase, *shifts, sum(k * step for (_, _, k), step in zip(chosen, weight, strict=True))))
+        rows.append(chosen[1][1])
+    return entries, rows
+
+
+def _positions(axes: Axes, b: Blocks, N: int) -> int:
+    """Blocks of positions."""
+    depth, height, width = axes
+    return -(-N // b.n) * depth.count * -(-height.count // b.h) * -(-width.count // b.w)
+
+
+def _places(*sizes: int) -> Sequence[int]:
+    """Where parts of so many bytes begin, each in cache lines of its own; the last number is the end."""
+    return [0, *itertools.accumulate(-(-size // 64) * 64 + 64 for size in sizes)]
+
+
+def _array(numbers: dict[str, int]) -> Numbers:
+    return np.array([numbers.get(name, 0) for name in FIELDS], np.int64)

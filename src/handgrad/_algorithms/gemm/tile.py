@@ -1,0 +1,349 @@
+"""The register tile, emitted as LLVM IR: the one place where floating-point numbers are multiplied.
+
+    C[rows, vectors·width]  =  start  +  Σ_k  A[k, rows]ᵀ · B[offset[k] : offset[k] + vectors·width]
+
+A is packed. B is read where it lies: the table `offset` says for each k where its row begins, so a window of an image
+is a row of B without having been copied. All accumulators stay in registers over k.
+
+`machine.py` says how wide the host's vectors are and how many registers it has; everything else follows from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .machine import Kind
+
+_I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+
+
+def _scalar(kind: Kind) -> ir.Type:
+    return ir.FloatType() if kind.size == 4 else ir.DoubleType()
+
+
+def _vector(kind: Kind) -> ir.VectorType:
+    return ir.VectorType(_scalar(kind), kind.width)
+
+
+def _number(kind: Kind) -> types.Type:
+    return types.float32 if kind.size == 4 else types.float64
+
+
+def _int(value: int) -> ir.Constant:
+    return ir.Constant(_I64, value)
+
+
+def _address(builder: ir.IRBuilder, base: ir.Value, element: ir.Value, kind: Kind) -> ir.Value:
+    """base + element · size, as a pointer; every address is an integer until here."""
+    step = builder.mul(element, _int(kind.size))
+    return builder.inttoptr(builder.add(base, step), _scalar(kind).as_pointer())
+
+
+def _load(builder: ir.IRBuilder, base: ir.Value, element: ir.Value, kind: Kind) -> ir.Value:
+    pointer = builder.bitcast(_address(builder, base, element, kind), _vector(kind).as_pointer())
+    return builder.load(pointer, align=kind.size)
+
+
+def _store(builder: ir.IRBuilder, value: ir.Value, base: ir.Value, element: ir.Value, kind: Kind) -> None:
+    pointer = builder.bitcast(_address(builder, base, element, kind), _vector(kind).as_pointer())
+    builder.store(value, pointer, align=kind.size)
+
+
+def _spread(builder: ir.IRBuilder, one: ir.Value, kind: Kind) -> ir.Value:
+    """A scalar in every lane."""
+    empty = ir.Constant(_vector(kind), ir.Undefined)
+    lanes = ir.Constant(ir.VectorType(_I32, kind.width), [0] * kind.width)
+    return builder.shuffle_vector(builder.insert_element(empty, one, ir.Constant(_I32, 0)), empty, lanes)
+
+
+def _fma(builder: ir.IRBuilder, kind: Kind) -> Callable[[ir.Value, ir.Value, ir.Value], ir.Value]:
+    name = f"llvm.fma.v{kind.width}{kind.name}"
+    function = builder.module.globals.get(name) or ir.Function(
+        builder.module, ir.FunctionType(_vector(kind), [_vector(kind)] * 3), name
+    )
+    return lambda a, b, c: builder.call(function, [a, b, c])
+
+
+def _accumulate(
+    builder: ir.IRBuilder,
+    count: ir.Value,
+    start: Sequence[ir.Value],
+    step: Callable[[ir.Value, Sequence[ir.Value]], list[ir.Value]],
+) -> list[ir.Value]:
+    """A loop over 0 ≤ k < count that carries accumulators in registers; with count 0 they are what they started as."""
+    before = builder.block
+    loop, after = builder.append_basic_block("k"), builder.append_basic_block("done")
+    builder.cbranch(builder.icmp_signed(">", count, _int(0)), loop, after)
+    builder.position_at_end(loop)
+    k = builder.phi(_I64)
+    held = [builder.phi(value.type) for value in start]
+    new = step(k, held)
+    following = builder.add(k, _int(1))
+    k.add_incoming(_int(0), before)
+    k.add_incoming(following, builder.block)
+    for phi, first, later in zip(held, start, new, strict=True):
+        phi.add_incoming(first, before)
+        phi.add_incoming(later, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
+    end = builder.block
+    builder.position_at_end(after)
+    result = [builder.phi(value.type) for value in start]
+    for phi, first, later in zip(result, start, new, strict=True):
+        phi.add_incoming(first, before)
+        phi.add_incoming(later, end)
+    return result
+
+
+def product_tile(kind: Kind, rows: int, vectors: int) -> Any:
+    """tile(count, a, b, offset, c, ldc, start): the tile of the page's head.
+
+    a, b, c, start are addresses, offset that of an int32 table in elements, ldc the distance of C's rows in elements.
+    C's rows start from the `rows` numbers at `start`: zeros, or a bias.
+    """
+
+    @intrinsic
+    def tile(typingctx: Any, count: Any, a: Any, b: Any, offset: Any, c: Any, ldc: Any, start: Any) -> Any:
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            count, a, b, offset, c, ldc, start = args
+            fma = _fma(builder, kind)
+            cells = [
+                builder.add(builder.mul(ldc, _int(i)), _int(v * kind.width))
+                for i in range(rows)
+                for v in range(vectors)
+            ]
+            ones = [builder.load(_address(builder, start, _int(i), kind)) for i in range(rows)]
+            first = [wide for one in ones for wide in [_spread(builder, one, kind)] * vectors]
+            table = builder.inttoptr(offset, _I32.as_pointer())
+
+            def step(k: ir.Value, held: Sequence[ir.Value]) -> list[ir.Value]:
+                at = builder.sext(builder.load(builder.gep(table, [k])), _I64)
+                row = [_load(builder, b, builder.add(at, _int(v * kind.width)), kind) for v in range(vectors)]
+                column = builder.mul(k, _int(rows))
+                new = []
+                for i in range(rows):
+                    one = builder.load(_address(builder, a, builder.add(column, _int(i)), kind))
+                    wide = _spread(builder, one, kind)
+                    new += [fma(wide, row[v], held[i * vectors + v]) for v in range(vectors)]
+                return new
+
+            for value, cell in zip(_accumulate(builder, count, first, step), cells, strict=True):
+                _store(builder, value, c, cell, kind)
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 7), emit
+
+    return tile
+
+
+def dot_tile(kind: Kind, rows: int, columns: int) -> Any:
+    """tile(count, a, a_row, b, offset, c, ldc): C[i, j] += Σ_q A[i·a_row + q] · B[offset[j] + q], `count` vectors long.
+
+    Both operands are read where they lie, along the image. Each sum runs over the lanes of a vector, which are added up
+    at the end, pairwise.
+    """
+
+    @intrinsic
+    def tile(typingctx: Any, count: Any, a: Any, a_row: Any, b: Any, offset: Any, c: Any, ldc: Any) -> Any:
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            count, a, a_row, b, offset, c, ldc = args
+            fma = _fma(builder, kind)
+            table = builder.inttoptr(offset, _I32.as_pointer())
+            starts = [builder.sext(builder.load(builder.gep(table, [_int(j)])), _I64) for j in range(columns)]
+            lines = [builder.mul(a_row, _int(i)) for i in range(rows)]
+            zero = ir.Constant(_vector(kind), [0.0] * kind.width)
+
+            def step(q: ir.Value, held: Sequence[ir.Value]) -> list[ir.Value]:
+                at = builder.mul(q, _int(kind.width))
+                left = [_load(builder, a, builder.add(line, at), kind) for line in lines]
+                new = list(held)
+                for j, begin in enumerate(starts):
+                    right = _load(builder, b, builder.add(begin, at), kind)
+                    for i in range(rows):
+                        new[i * columns + j] = fma(left[i], right, held[i * columns + j])
+                return new
+
+            sums = _accumulate(builder, count, [zero] * (rows * columns), step)
+            for i in range(rows):
+                for j in range(columns):
+                    cell = _address(builder, c, builder.add(builder.mul(ldc, _int(i)), _int(j)), kind)
+                    total = _lanes_added(builder, sums[i * columns + j], kind)
+                    builder.store(builder.fadd(builder.load(cell), total), cell)
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 7), emit
+
+    return tile
+
+
+def _lanes_added(builder: ir.IRBuilder, vector: ir.Value, kind: Kind) -> ir.Value:
+    """The sum of a vector's lanes, upper half onto lower half until one is left."""
+    width = kind.width
+    while width > 1:
+        width //= 2
+        mask = ir.VectorType(_I32, width)
+        low = builder.shuffle_vector(vector, vector, ir.Constant(mask, list(range(width))))
+        high = builder.shuffle_vector(vector, vector, ir.Constant(mask, list(range(width, 2 * width))))
+        vector = builder.fadd(low, high)
+    return builder.extract_element(vector, ir.Constant(_I32, 0))
+
+
+def mover(kind: Kind, width: int) -> Any:
+    """move(to, source): `width` neighbours from one address to another."""
+
+    @intrinsic
+    def move(typingctx: Any, to: Any, source: Any) -> Any:
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            pointer = ir.VectorType(_scalar(kind), width).as_pointer()
+            to, source = (builder.inttoptr(address, pointer) for address in args)
+            builder.store(builder.load(source, align=kind.size), to, align=kind.size)
+            return context.get_dummy_value()
+
+        return types.void(types.intp, types.intp), emit
+
+    return move
+
+
+def zeroer(kind: Kind) -> Any:
+    """clear(to): one vector of zeros."""
+
+    @intrinsic
+    def clear(typingctx: Any, to: Any) -> Any:
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            _store(builder, ir.Constant(_vector(kind), [0.0] * kind.width), args[0], _int(0), kind)
+            return context.get_dummy_value()
+
+        return types.void(types.intp), emit
+
+    return clear
+
+
+def masked_mover(kind: Kind) -> Any:
+    """move(to, source, mask): one vector, zero where the mask's is not above zero."""
+
+    @intrinsic
+    def move(typingctx: Any, to: Any, source: Any, mask: Any) -> Any:
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            to, source, mask = args
+            zero = ir.Constant(_vector(kind), [0.0] * kind.width)
+            at = _int(0)
+            open_ = builder.fcmp_ordered(">", _load(builder, mask, at, kind), zero)
+            _store(builder, builder.select(open_, _load(builder, source, at, kind), zero), to, at, kind)
+            return context.get_dummy_value()
+
+        return types.void(types.intp, types.intp, types.intp), emit
+
+    return move
+
+
+def halver(kind: Kind) -> Any:
+    """halve(to, source): a vector of every second element, of which the last is the last that is read."""
+
+    @intrinsic
+    def halve(typingctx: Any, to: Any, source: Any) -> Any:
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            to, source = args
+            width = kind.width
+            low = _load(builder, source, _int(0), kind)
+            high = _load(builder, source, _int(width - 1), kind)
+            lanes = [2 * i if 2 * i < width else width + 2 * i - width + 1 for i in range(width)]
+            mask = ir.Constant(ir.VectorType(_I32, width), lanes)
+            _store(builder, builder.shuffle_vector(low, high, mask), to, _int(0), kind)
+            return context.get_dummy_value()
+
+        return types.void(types.intp, types.intp), emit
+
+    return halve
+
+
+def transposer(kind: Kind) -> Any:
+    """transpose(to, to_row, source, source_row): a block of width × width elements; row distances in elements."""
+
+    @intrinsic
+    def transpose(typingctx: Any, to: Any, to_row: Any, source: Any, source_row: Any) -> Any:
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            to, to_row, source, source_row = args
+            width = kind.width
+            rows = [_load(builder, source, builder.mul(source_row, _int(i)), kind) for i in range(width)]
+            halves = [[n + i // 2 + (i % 2) * width for i in range(width)] for n in (0, width // 2)]
+            masks = [ir.Constant(ir.VectorType(_I32, width), half) for half in halves]
+            for _ in range(width.bit_length() - 1):
+                # interleaving row i with row i + width/2 turns one bit of the lane's number into one of the row's
+                pairs = [(rows[i], rows[i + width // 2]) for i in range(width // 2)]
+                rows = [builder.shuffle_vector(a, b, mask) for a, b in pairs for mask in masks]
+            for i, row in enumerate(rows):
+                _store(builder, row, to, builder.mul(to_row, _int(i)), kind)
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 4), emit
+
+    return transpose
+
+
+def reader(kind: Kind) -> Any:
+    """get(base, element)"""
+
+    @intrinsic
+    def get(typingctx: Any, base: Any, element: Any) -> Any:
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            base, element = args
+            return builder.load(_address(builder, base, element, kind))
+
+        return _number(kind)(types.intp, types.intp), emit
+
+    return get
+
+
+def writer(kind: Kind) -> Any:
+    """put(base, element, value)"""
+
+    @intrinsic
+    def put(typingctx: Any, base: Any, element: Any, value: Any) -> Any:
+        def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+            base, element, value = args
+            builder.store(value, _address(builder, base, element, kind))
+            return context.get_dummy_value()
+
+        return types.void(types.intp, types.intp, _number(kind)), emit
+
+    return put
+
+
+@intrinsic
+def number(typingctx: Any, base: Any, index: Any) -> Any:
+    """The int64 at a place of a table."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        base, index = args
+        return builder.load(builder.gep(builder.inttoptr(base, _I64.as_pointer()), [index]))
+
+    return types.intp(types.intp, types.intp), emit
+
+
+@intrinsic
+def put_offset(typingctx: Any, base: Any, index: Any, value: Any) -> Any:
+    """An int32 into a place of a table of offsets."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        base, index, value = args
+        place = builder.gep(builder.inttoptr(base, _I32.as_pointer()), [index])
+        builder.store(builder.trunc(value, _I32), place)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), emit
+
+
+@intrinsic
+def take(typingctx: Any, base: Any, index: Any) -> Any:
+    """The int64 at a place of a table, which is one larger afterwards; no two threads are given the same."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        base, index = args
+        place = builder.gep(builder.inttoptr(base, _I64.as_pointer()), [index])
+        return builder.atomic_rmw("add", place, _int(1), "monotonic")
+
+    return types.intp(types.intp, types.intp), emit
