@@ -185,6 +185,14 @@ def test_padding_on_one_side_is_recognised(pads, stride):
     assert (found[0].name, found[1]["padding"]) == ("uneven_conv2d", (pads, (0, 0)))
 
 
+def test_a_bias_for_each_place_of_the_output_is_one():
+    x, w = image()
+    b = torch.randn(4, 5, 5, dtype=torch.float64)
+    found = recognise({"x": x, "w": w, "b": b}, F.conv2d(x, w) + b)
+    assert found is not None
+    assert found[0].name == "conv2d"
+
+
 def test_an_epsilon_is_not_taken_for_another():
     x = torch.randn(5, 3, dtype=torch.float64)
     y = F.batch_norm(x, None, None, training=True, eps=1e-6)

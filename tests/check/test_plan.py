@@ -66,3 +66,17 @@ def test_options_are_given_in_the_form_that_backward_takes_too():
 
     report = hg.check((forward, backward), like="conv1d")
     assert [finding.cause for finding in report.findings] == ["wrong-crop"]
+
+
+def test_a_declared_convolution_does_not_flip_its_kernel():
+    def forward(x, w):
+        return torch.nn.functional.conv2d(x, w.flip(2, 3))
+
+    def backward(g, x, w):
+        return torch.nn.grad.conv2d_input(x.shape, w.flip(2, 3), g), torch.nn.grad.conv2d_weight(x, w.shape, g).flip(
+            2, 3
+        )
+
+    report = hg.check((forward, backward), like="conv2d")
+    assert [finding.cause for finding in report.findings] == ["forward-differs"]
+    assert hg.check((forward, backward), inputs=["x=2x3x6x7", "w=4x3x3x2"]).ok

@@ -49,6 +49,7 @@ LINEAR_WEIGHT: list[tuple[str, str, Callable[..., Any]]] = [
     ("wrong-reduction-axes", "a sum too many", lambda g, input, **_: (g.T @ input).sum(0)),
     ("wrong-reduction-axes", "everything", lambda g, input, **_: (g.T @ input).sum()),
     ("tail-lost", "", lambda g, input, **_: (g.T @ input)[:, :-1]),
+    ("wrong-reduction-axes", "over inputs", lambda g, input, **_: torch.einsum("no,ni->no", g, input)),
 ]
 
 

@@ -425,6 +425,49 @@ def dx_folded_sideways(g, x, w, o):
 def test_a_fold_with_width_and_height_exchanged():
     assert causes_of("input", ungrouped(dx_folded_sideways)) == ["height-width-swapped"]
 
+    def dx_of_the_right_shape(g, x, w, o):
+        return dx_folded_sideways(g, x, w, o).reshape(x.shape)
+
+    assert causes_of("input", ungrouped(dx_of_the_right_shape)) == ["height-width-swapped"]
+
+
+def dx_cropped_by_the_other_padding(g, x, w, o):
+    _, (ph, pw), _ = numbers(o)
+    whole = loop(g, padded(x, o), w, {**o, "padding": 0}, add=True)  # of the padded image
+    return whole[:, :, pw : pw + x.shape[2], ph : ph + x.shape[3]]  # which may end before
+
+
+def dw_without_the_stride_of_the_rows(g, x, w, o):
+    (_, sw), *_ = numbers(o)
+    return gather(g, x, w, {**o, "stride": (1, sw)})
+
+
+def dx_of_a_square_on_its_side(g, x, w, o):
+    return loop(g.mT if g.shape[2] == g.shape[3] else g, x, w, o, add=True)
+
+
+def dx_part(g, x, w, o):
+    return loop(g, x, w, o, add=True)[:, :, 2:, 1:4]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cause"),
+    [
+        (dx_cropped_by_the_other_padding, "height-width-swapped"),
+        (dw_without_the_stride_of_the_rows, "stride-ignored"),
+        (dx_part, "wrong-crop"),
+    ],
+)
+def test_what_goes_wrong_along_one_axis(wrong, cause):
+    role = "input" if wrong.__name__.startswith("dx") else "weight"
+    assert causes_of(role, ungrouped(wrong)) == [cause]
+
+
+def test_a_square_grad_output_read_column_by_column():
+    cases = cases_of("conv2d", "input", ungrouped(dx_of_a_square_on_its_side), only="square")
+    (finding,) = diagnose(cases, "input")
+    assert finding.cause == "height-width-swapped"
+
 
 @pytest.mark.parametrize(("start", "cause"), [(0, "wrong-crop"), (1, "wrong-crop"), (None, "padding-not-cropped")])
 def test_the_wrong_part_of_what_is_padded_at_the_beginning_only(start, cause):

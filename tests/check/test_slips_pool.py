@@ -131,3 +131,13 @@ def test_the_number_of_places_in_a_window_is_named():
 )
 def test_every_convention_for_tied_maxima_that_keeps_the_sum_is_right(right):
     assert diagnose(cases_of("max_pool2d", "input", right), "input") == ()
+
+
+def test_a_pooling_folded_with_width_and_height_exchanged():
+    def wrong(g, input, kernel_size, stride, padding):
+        (kh, kw), (sh, sw), (ph, pw) = (v if isinstance(v, tuple) else (v, v) for v in (kernel_size, stride, padding))
+        cols = g.flatten(2)[:, :, None].expand(-1, -1, kh * kw, -1).flatten(1, 2) / (kh * kw)
+        return F.fold(cols, input.shape[:1:-1], (kw, kh), 1, (pw, ph), (sw, sh))
+
+    (finding,) = diagnose(cases_of("avg_pool2d", "input", wrong, only="R"), "input")
+    assert finding.cause == "height-width-swapped"

@@ -121,8 +121,8 @@ def _same_operation(subject: Subject, made: Plan, own: Draw) -> Callable[[Draw],
 
     def same(one: Draw) -> bool:
         assert made.operation is not None
-        output = subject.run(one.inputs, one.options).output
-        return reference.agrees(made.operation, one, output, _of_operation(one.options)) is not None
+        output, fixed = subject.run(one.inputs, one.options).output, _of_operation(one.options)
+        return reference.agrees(made.operation, one, output, fixed, declared=False) is not None
 
     return same
 
@@ -173,7 +173,7 @@ def _step(subject: Subject, wanted: Wanted, operation: Operation, setting: Setti
             )
         one = without_optional(subject, pruned(subject, one, output))
         output = subject.run(one.inputs, one.options).output
-        bound = reference.agrees(operation, one, output, _of_operation(one.options))
+        bound = reference.agrees(operation, one, output, _of_operation(one.options), declared=True)
         if bound is not None and runs(subject, one):
             return Step(one, bound)
         agreed = agreed or (Step(one, bound) if bound is not None else None)
@@ -197,7 +197,7 @@ def _add(subject: Subject, made: Plan, one: Draw, *, first: bool = False) -> Non
     if made.operation is None and not made.steps and subject.outputs == 1 and output.numel():
         made.operation, bound = _recognised(one, output, made)
     elif made.operation is not None:
-        bound = reference.agrees(made.operation, one, output, _of_operation(one.options))
+        bound = reference.agrees(made.operation, one, output, _of_operation(one.options), declared=made.declared)
     made.steps.append(Step(one, bound))
 
 
@@ -209,7 +209,7 @@ def _recognised(one: Draw, output: Tensor, made: Plan) -> tuple[Operation | None
     operation, options = found
     shown = ", ".join(f"{name} {value}" for name, value in options.items())
     made.notes.append(f"taken for {operation.name}" + (f" ({shown})" if shown else "") + " by its values")
-    return operation, reference.agrees(operation, one, output, {})
+    return operation, reference.agrees(operation, one, output, {}, declared=False)
 
 
 def _of_operation(options: Mapping[str, Any]) -> dict[str, Any]:

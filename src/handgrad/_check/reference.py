@@ -17,8 +17,10 @@ from .operations.binding import fitting
 Options = Mapping[str, Any]
 
 
-def agrees(operation: Operation, draw: Draw, output: Tensor, fixed: Options) -> Bound | None:
+def agrees(operation: Operation, draw: Draw, output: Tensor, fixed: Options, *, declared: bool) -> Bound | None:
     """The operation bound to a draw if it gives the user's output with the options that are fixed.
+
+    What is `declared` to be a convolution must be PyTorch's, which does not flip the kernel.
 
     Those that nobody fixed are read off the output: a stride that stands in the code.
     """
@@ -28,7 +30,8 @@ def agrees(operation: Operation, draw: Draw, output: Tensor, fixed: Options) -> 
         yield fixed
 
     with warnings.catch_warnings(action="ignore"):  # operands that do not belong together are tried, too
-        return next(fitting(operation, draw.inputs, output, options), None)
+        bounds = fitting(operation, draw.inputs, output, options)
+        return next((bound for bound in bounds if not (declared and bound.convolves)), None)
 
 
 def guesses(operation: Operation, roles: Mapping[str, Tensor], output: Tensor, fixed: Options) -> Iterator[Options]:

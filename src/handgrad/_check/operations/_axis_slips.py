@@ -46,6 +46,12 @@ _DILATION = Slip("dilation-ignored", None, "this is the gradient for dilation 1"
 _PADDING = "this is the gradient for padding 0"
 _SWAPPED = Slip("stride-dilation-swapped", None, "stride and dilation are exchanged", "exchange stride and dilation")
 _PAD_FIX = "pad the input as the forward pass does"
+SIDEWAYS = Slip(
+    "height-width-swapped",
+    "fold",
+    "the fold is given the image's width and height the wrong way round",
+    "the sizes in the order (height, width)",
+)
 
 
 def _changes(role: str, transposed: bool) -> Iterator[tuple[Slip, Change]]:
@@ -64,11 +70,21 @@ def _changes(role: str, transposed: bool) -> Iterator[tuple[Slip, Change]]:
         )
 
 
+def _one_axis(axes: Axes) -> Iterator[tuple[Slip, Axes]]:
+    """The stride forgotten on one axis of several: `i * stride, j`."""
+    for at, axis in enumerate(axes if len(axes) > 1 else ()):
+        if axis.stride > 1:
+            message = f"this is the gradient for stride 1 along axis {at + 2}"
+            slip = Slip("stride-ignored", at, message, "use the forward pass's stride on every axis")
+            yield slip, tuple(replace(other, stride=1) if i == at else other for i, other in enumerate(axes))
+
+
 def geometries(axes: Axes, role: str, transposed: bool) -> Iterator[tuple[Path, Axes]]:
     """Wrong numbers in the law, over the right grids: one slip, or two."""
     changes = [(slip, change) for slip, change in _changes(role, transposed) if change(axes) != axes]
     for slip, change in changes:
         yield (slip,), change(axes)
+    yield from (((slip,), other) for slip, other in _one_axis(axes))
     for (one, first), (other, second) in combinations(changes, 2):
         both = second(first(axes))
         if both not in (first(axes), second(axes), axes) and one.cause != other.cause:
@@ -145,6 +161,10 @@ def _crops(axes: Axes, code: str) -> Iterator[tuple[Slip, Axes, Callable[[Tensor
             first,
             _as_it_is,
         )
+    if len({axis.low for axis in axes}) > 1:
+        message = "the crop has the paddings of height and width exchanged"
+        slip = Slip("height-width-swapped", ("low",), message, "the padding in the order (height, width)")
+        yield slip, _cropped_by_the_other(axes), _as_it_is
     parts = {
         "first corner": first,
         "last corner": tuple(replace(axis, low=axis.padding) for axis in axes),
@@ -154,6 +174,14 @@ def _crops(axes: Axes, code: str) -> Iterator[tuple[Slip, Axes, Callable[[Tensor
         if [axis.low for axis in part] != [axis.low for axis in axes]:
             message = f"the {name} of the padded gradient was kept: the image begins at {pads}"
             yield Slip("wrong-crop", name, message, fix), part, _as_it_is
+
+
+def _cropped_by_the_other(axes: Axes) -> Axes:
+    """A crop that begins at the other axis's padding, and ends where the padded image does."""
+    return tuple(
+        replace(axis, low=other.low, size=min(axis.size, axis.size + axis.padding - other.low))
+        for axis, other in zip(axes, axes[::-1], strict=True)
+    )
 
 
 def _own_kernel(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tensor]]]:

@@ -88,6 +88,13 @@ def fold(cols: Tensor, axes: Sequence[Axis]) -> Tensor:
     return cols
 
 
+def fold_sideways(cols: Tensor, axes: Sequence[Axis]) -> Tensor:
+    """The fold that is given (W, H): columns (N, C, kh, kw, H′, W′) are read as (N, C, kw, kh, W′, H′)."""
+    dims = len(axes)
+    sizes = (*reversed(cols.shape[2 : 2 + dims]), *reversed(cols.shape[2 + dims :]))
+    return fold(cols.reshape(*cols.shape[:2], *sizes), axes[::-1])
+
+
 def conv(x: Tensor, w: Tensor, axes: Sequence[Axis], groups: int = 1) -> Tensor:
     """(N, C, *I), (O, C/G, *K) → (N, O, *L)."""
     cols, w = _grouped(columns(x, axes), 1, groups), _grouped(w, 0, groups)

@@ -32,6 +32,11 @@ class Bound:
     standard: Tensor  # the output in PyTorch's layout
 
     @property
+    def convolves(self) -> bool:
+        """Whether the forward pass runs through its kernel backwards, which PyTorch's own does not."""
+        return any(layout.flips for layout in self.world.roles.values())
+
+    @property
     def output(self) -> Tensor:
         """The operation's output in the user's layout."""
         return self.world.output.back(self.standard)
@@ -83,7 +88,7 @@ class Bound:
                     self.grad_output(draw.g),
                     draw.user.shape,
                     draw.case.code,
-                    any(layout.flips for layout in self.world.roles.values()),
+                    self.convolves,
                 )
 
     def _in_users_layout(self, role: str, linear: Linear, g: Tensor) -> Tensor:

@@ -10,12 +10,13 @@ from itertools import chain, permutations
 import torch
 from torch import Tensor
 
-from ..slips import Backwards, Slip
+from ..slips import Backwards, Linear, Slip
 from ..slips.draw import reordered, reread, shuffled, shuffles
-from ._axis_slips import Axes, geometries, result_geometries
+from ._axis_slips import SIDEWAYS, Axes, geometries, result_geometries
 from ._channel_slips import groups, kernels
 from ._convolution import Convolution
-from ._law import columns, conv_weight, fold
+from ._law import column_gradient, columns, conv_weight, fold, fold_sideways
+from .operation import Known
 
 
 def conv_slips(this: Convolution) -> Backwards:
@@ -81,16 +82,16 @@ def _columns_as(this: Convolution, order: tuple[int, ...], shape: torch.Size, g:
 def _sideways(this: Convolution) -> Backwards:
     """A fold that is given (W, H) where (H, W) belongs: what it gives has that shape, too."""
     if this.scatters and len(this.axes) == 2 and this.axes[0] != this.axes[1]:
-        message = "the fold is given the image's width and height the wrong way round"
-        slip = Slip("height-width-swapped", "fold", message, "the sizes in the order (height, width)")
-        yield (slip,), partial(_fold_sideways, this)
+        yield (SIDEWAYS,), partial(_fold_sideways, this)
+        yield (SIDEWAYS,), partial(_in_shape_of_the_input, this.known, partial(_fold_sideways, this))
+
+
+def _in_shape_of_the_input(known: Known, linear: Linear, g: Tensor) -> Tensor:
+    return linear(g).reshape(known.input.shape)
 
 
 def _fold_sideways(this: Convolution, g: Tensor) -> Tensor:
-    kernel, output = this.w.shape[2:], g.shape[2:]
-    # (N, C·kh·kw, H′·W′) taken for (N, C, kw, kh, W′, H′)
-    cols = this.column_gradient(g).reshape(g.shape[0], -1, *reversed(kernel), *reversed(output))
-    return fold(cols, this.axes[::-1])
+    return fold_sideways(column_gradient(this.w, g, this.groups), this.axes)
 
 
 def _orders(this: Convolution) -> Backwards:

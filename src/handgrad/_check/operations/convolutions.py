@@ -35,7 +35,10 @@ def _operation(dims: int, transposed: bool) -> Operation:
     function = _FORWARD[dims, transposed]
 
     def forward(roles: Roles, options: Options) -> Tensor:
-        return function(roles["input"], roles["weight"], roles.get("bias"), **options)
+        bias = roles.get("bias")
+        if bias is not None and bias.dim() > 1:  # one for each place of the output
+            return function(roles["input"], roles["weight"], **options) + bias
+        return function(roles["input"], roles["weight"], bias, **options)
 
     def settings() -> list[Setting]:
         return _settings(dims, transposed)

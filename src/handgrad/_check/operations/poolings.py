@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..slips import Backwards, Slip
-from ._axis_slips import geometries, result_geometries
-from ._law import Axis, columns, fold
+from ._axis_slips import SIDEWAYS, geometries, result_geometries
+from ._law import Axis, columns, fold, fold_sideways
 from .operation import Known, Operation, Options, Roles, Setting
 
 _MAX: dict[int, Callable[..., Tensor]] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
@@ -47,10 +47,16 @@ class Pooling:
 
     def gradient(self, g: Tensor, axes: tuple[Axis, ...] | None = None, shares: Tensor | None = None) -> Tensor:
         """dx by another geometry or other shares."""
-        dims = len(self.axes)
-        shares = self.shares() if shares is None else shares
-        cols = shares * g.reshape(*g.shape[:2], *[1] * dims, *g.shape[2:])  # (N, C, 1…, *L)
-        return fold(cols.expand(*cols.shape[:2], *(axis.kernel for axis in self.axes), *g.shape[2:]), axes or self.axes)
+        return fold(self.columns(g, self.shares() if shares is None else shares), axes or self.axes)
+
+    def columns(self, g: Tensor, shares: Tensor) -> Tensor:
+        """What each place of each window gets: (N, C, *K, *L)."""
+        cols = shares * g.reshape(*g.shape[:2], *[1] * len(self.axes), *g.shape[2:])  # (N, C, 1…, *L)
+        return cols.expand(*cols.shape[:2], *(axis.kernel for axis in self.axes), *g.shape[2:])
+
+    def sideways(self, g: Tensor) -> Tensor:
+        """dx by a fold that is given (W, H)."""
+        return fold_sideways(self.columns(g, self.shares()), self.axes)
 
 
 def _slips(dims: int, is_max: bool, known: Known) -> Backwards:
@@ -62,6 +68,9 @@ def _slips(dims: int, is_max: bool, known: Known) -> Backwards:
         yield path, partial(this.gradient, axes=axes)
     for slip, axes, finish in result_geometries(this.axes, "input", False, known.code):
         yield (slip,), partial(_finished, finish, this, axes)
+    if dims == 2 and this.axes[0] != this.axes[1]:
+        yield (SIDEWAYS,), this.sideways
+        yield (SIDEWAYS,), lambda g: this.sideways(g).reshape(known.input.shape)
     fix = "accumulate where windows overlap: `+=`"
     for keep in ("last window", "last tap"):
         axes = tuple(replace(axis, keep=keep) for axis in this.axes)

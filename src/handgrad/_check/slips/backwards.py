@@ -24,6 +24,7 @@ def backwards(draw: Draw) -> Backwards:
         own,
         elementwise(draw),
         _per_sample(draw),
+        _summed_per_sample(draw),
         _bias_like(draw),
         _other_gradients(draw),
         _regularized(draw),
@@ -41,6 +42,20 @@ def _per_sample(draw: Draw) -> Backwards:
         )
         slip = Slip("missing-batch-sum", None, message, f"sum over the batch: `d{draw.name}.sum(0)`")
         yield (slip,), partial(per_sample, draw)
+
+
+def _summed_per_sample(draw: Draw) -> Backwards:
+    """One gradient for each sample, added up along an axis of its own instead of over the batch."""
+    if not draw.g.dim() or not draw.batch:
+        return
+    for axis, size in enumerate(draw.truth.shape, 1):
+        if draw.user.numel() * size == draw.batch * draw.truth.numel() and size > 1:
+            message = f"summed over axis {axis} of one gradient a sample, {(draw.batch, *draw.truth.shape)}: 0 is right"
+            yield (Slip("wrong-reduction-axes", ("samples", axis), message, "`.sum(0)`"),), partial(_over, draw, axis)
+
+
+def _over(draw: Draw, axis: int, g: Tensor) -> Tensor:
+    return per_sample(draw, g).sum(axis)
 
 
 def per_sample(draw: Draw, g: Tensor) -> Tensor:
@@ -123,7 +138,9 @@ def axes_sets(dims: int) -> Iterator[tuple[int, ...]]:
 
 def _other_gradients(draw: Draw) -> Backwards:
     for other, gradient in draw.gradients.items():
-        if other != draw.name and gradient.shape == draw.user.shape and not _proportional(draw, gradient):
+        if other == draw.name or draw.case.is_right(other):  # returned in its own place, it is not exchanged
+            continue
+        if gradient.shape == draw.user.shape and not _proportional(draw, gradient):
             message = f"this is the gradient of `{other}`: the gradients are returned in another order than the inputs"
             fix = f"return them in the order of the inputs: {', '.join(draw.inputs)}"
             yield (Slip("wrong-return-order", other, message, fix),), partial(_gradient_of, draw, other)

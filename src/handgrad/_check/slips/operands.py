@@ -14,7 +14,7 @@ from .draw import Draw, reordered, reread, shuffled, shuffles
 
 def operands(draw: Draw) -> Operands:
     """Every slip of this kind, with the tensor that takes grad_output's place."""
-    slips = chain(_other_tensors(draw), _overwritten(draw.g), _twice(draw), _read_in_another_order(draw.g))
+    slips = chain(_other_tensors(draw), _overwritten(draw), _twice(draw), _turned(draw), _read_in_another_order(draw.g))
     return ((slip, tensor) for slip, tensor in slips if not draw.equal(tensor, draw.g))
 
 
@@ -32,24 +32,37 @@ def _twice(draw: Draw) -> Operands:
     yield Slip("upstream-applied-twice", "g²", "grad_output was multiplied in twice", "multiply once"), draw.g**2
 
 
-def _overwritten(g: Tensor) -> Operands:
+def _overwritten(draw: Draw) -> Operands:
     """A loop whose `=` should be `+=` leaves what its last (or first) turn computed."""
+    g = draw.g
+    batched = draw.bound is None or draw.bound.standard.dim() == g.dim() or g.dim() < 3
     for axes in _subsets(g.dim()):
         for end, at in (("last", -1), ("first", 0)):
             kept = torch.zeros_like(g)
             place = tuple(at if axis in axes else slice(None) for axis in range(g.dim()))
             kept[place] = g[place]
-            yield _loop_slip(axes, end, tuple(g.shape)), kept
+            yield _loop_slip(axes, end, tuple(g.shape), batched), kept
 
 
-def _loop_slip(axes: tuple[int, ...], end: str, shape: tuple[int, ...]) -> Slip:
-    if axes == (0,):
+def _loop_slip(axes: tuple[int, ...], end: str, shape: tuple[int, ...], batched: bool) -> Slip:
+    if axes == (0,) and batched:
         message = f"only the {end} of the {shape[0]} samples contributes"
         return Slip("one-sample-only", end, message, "accumulate: `+=` in the loop over the batch, or a sum over it")
     message = (
         f"only the {end} index along axes {axes} of grad_output {shape} contributes: each turn of a loop overwrites"
     )
     return Slip("overwrite-instead-of-accumulate", (axes, end), message, "accumulate with `+=` in the loop")
+
+
+def _turned(draw: Draw) -> Operands:
+    """The image of grad_output lying on its side: `g[j, i]` for `g[i, j]`, which runs where it is square."""
+    bound = draw.bound
+    if bound is None or bound.operation.spatial != 2 or bound.standard.shape[2] != bound.standard.shape[3]:
+        return
+    turned = bound.world.output.back(bound.grad_output(draw.g).mT)
+    if turned.shape == draw.g.shape:
+        message = "grad_output's height and width are exchanged"
+        yield Slip("height-width-swapped", "g", message, "the positions in the order (row, column)"), turned
 
 
 def _subsets(dims: int) -> Iterator[tuple[int, ...]]:

@@ -11,7 +11,7 @@ from .draw import Draw
 
 def repairs(draw: Draw) -> Results:
     """Every way to bring the user's gradient into the shape of the input."""
-    found = chain(_sums(draw), _crops(draw), _shifts(draw))
+    found = chain(_sums(draw), _crops(draw), _parts(draw), _shifts(draw))
     return ((replace(slip, loose=True), value) for slip, value in found)
 
 
@@ -56,6 +56,22 @@ def _uncropped(starts: tuple[int, ...], more: list[int], dims: int) -> Slip:
     # padding is on both sides of a spatial axis; what is larger only at its end is a remainder
     padded = any(starts) and dims > 1
     return Slip("padding-not-cropped" if padded else "wrong-crop", None, where, f"crop it: `[{text}]`")
+
+
+def _parts(draw: Draw) -> Results:
+    """A part of the right gradient that does not begin where it does; what is cut off at the end is a tail."""
+    user, truth = draw.user, draw.truth
+    if user.dim() != truth.dim() or user.dim() < 2 or user.numel() < 2 or user.shape == truth.shape:
+        return
+    less = [want - have for have, want in zip(user.shape, truth.shape, strict=True)]
+    if min(less) < 0:
+        return
+    for starts in product(*(range(lost + 1) for lost in less)):
+        part = truth[tuple(slice(start, start + size) for start, size in zip(starts, user.shape, strict=True))]
+        if any(starts) and draw.equal(part, user):
+            message = f"only a part of the gradient came back: {tuple(user.shape)}, which begins at {starts}"
+            yield Slip("wrong-crop", "part", message, "crop `[pad : pad + size]` on each spatial axis"), truth
+            return
 
 
 def _shifts(draw: Draw) -> Results:
