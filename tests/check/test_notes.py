@@ -57,3 +57,10 @@ def test_a_cause_rests_on_two_draws_where_the_code_raises_at_the_other_settings(
     assert (finding.cause, finding.evidence["draws"]) == ("wrong-sign", 2)
     assert "the code raises at R2, R3, square: what is said here is of the rest" in report.notes
     assert "torch code, compared at the settings R1, R1 again of conv1d" in report.notes
+
+
+@pytest.mark.parametrize("forward", [lambda x: x.log(), lambda x: (1000 * x.abs()).exp()])
+def test_nan_and_infinity_are_no_kink(forward):
+    report = hg.check((forward, double_backward), inputs=["x=4x3"])
+    assert report.verdict == "inconclusive"
+    assert report.message == "the forward gives NaN or infinity at the inputs; try --input x=…:positive"

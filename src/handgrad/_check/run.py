@@ -77,9 +77,14 @@ def _without_truth(subject: Subject, made: Plan, problems: Problems) -> Report:
     elif slow := next((problem for problem in causes if isinstance(problem, truth.TooSlow)), None):
         message = f"the forward of `{subject.name}` is too slow to be differentiated: {slow}; try a smaller --input"
     elif causes:
+        draw = made.steps[0].draw
         message = "the forward is not differentiable at the inputs: a kink or a tie"
+        if not subject.run(draw.inputs, draw.options).output.isfinite().all():
+            message = (
+                f"the forward gives NaN or infinity at the inputs; try --input {next(iter(draw.inputs))}=…:positive"
+            )
         finding = Finding("not-differentiable-here", message)
-        names = truth.differentiable(made.steps[0].draw)
+        names = truth.differentiable(draw)
         gradients = tuple(Gradient(name, "inconclusive", None, None, None, (finding,)) for name in names)
     return Report(
         "inconclusive",

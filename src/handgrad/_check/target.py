@@ -71,7 +71,7 @@ def _script(request: Request, target: finding.Target) -> Report:
         raise error("check", f"--output, --grad-output and --wrt are for a flat script, not for `{target.name}` in it")
     if unused := request.of_code:
         raise error(
-            "check", f"{unused[0]} is for a file with a backward pass; {path} is a flat script", hint=_SCRIPT_OPTIONS
+            "check", f"{unused[0]} is for a file with a backward pass, and {path} defines none", hint=_SCRIPT_OPTIONS
         )
     if not request.is_script:
         return trace_script(path)
