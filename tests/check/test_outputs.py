@@ -113,6 +113,17 @@ class Closure:
         return waves(x), lambda d_sin, d_cos: separate(d_sin, d_cos, x)
 
 
+def spectrum(x: Any) -> Any:
+    z = np.fft.rfft(x, axis=1)
+    return z.real.copy(), z.imag.copy()
+
+
+def spectrum_backward(dre: Any, dim: Any, x: Any) -> Any:
+    """`dim` is the gradient of the imaginary part, not an axis."""
+    phase = 2 * np.pi * np.outer(np.arange(dre.shape[1]), np.arange(x.shape[1])) / x.shape[1]
+    return dre @ np.cos(phase) - dim @ np.sin(phase)
+
+
 RIGHT: list[tuple[Any, list[str]]] = [
     (Powers, ["x=4x3"]),
     (Largest, ["x=4x3"]),
@@ -121,6 +132,7 @@ RIGHT: list[tuple[Any, list[str]]] = [
     ((waves, after_inputs), ["x=4x3"]),
     ((waves, bundled), ["x=4x3"]),
     ((waves, indexed), ["x=4x3"]),
+    ((spectrum, spectrum_backward), ["x=4x6"]),
     ((lstm_forward, lstm_backward), ["x=4x3", "prev_c=4x5", "w=3x5"]),
     (Waves, ["x=4x3"]),
     (Starred, ["x=4x3"]),

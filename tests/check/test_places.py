@@ -171,6 +171,33 @@ class NestedLists:
         return grad @ self.params[0][0].T
 
 
+class Accumulating(Wrapped):
+    """Arrays that only NumPy can add to, in code that mentions no library."""
+
+    def __init__(self) -> None:
+        super().__init__(Blob)
+
+    def backward(self, grad: Any) -> Any:
+        self.W.diff += self.x.T @ grad
+        self.b.diff += grad.sum(0)
+        return grad @ self.W.data.T
+
+
+class ByLetter(Slotted):
+    """gW and gb, the latter of one number only."""
+
+    __slots__ = ("gW", "gb")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b = np.ones(())  # type: ignore[assignment]
+        del self.dW, self.db
+
+    def backward(self, grad: Any) -> Any:
+        self.gW, self.gb = self.x.T @ grad, grad.sum()
+        return grad @ self.W.T
+
+
 @dataclass(frozen=True)
 class Frozen:
     W: Any
@@ -213,6 +240,8 @@ class HoldsModule(Wrapped):
         (Slotted, ["W", "b"]),
         (Wrapped, ["W", "b"]),
         (Wrapped(Blob), ["W", "b"]),
+        (Accumulating, ["W", "b"]),
+        (ByLetter, ["W", "b"]),
         (WrappedInAList, ["params[0]", "params[1]"]),
         (Tuples, ["params[0]", "params[1]"]),
         (NestedDictionaries, ["dense.W", "dense.b"]),
@@ -232,7 +261,7 @@ def test_arrays_and_their_gradients_are_found_wherever_they_hang(thing: Any, nam
     torch.testing.assert_close(run.output, X @ matrix + bias)
     found = run.backward(G)
     torch.testing.assert_close(found[names[0]], G.mT @ X if thing is HoldsModule else X.mT @ G)
-    torch.testing.assert_close(found[names[1]], G.sum(0))
+    torch.testing.assert_close(found[names[1]], G.sum() if thing is ByLetter else G.sum(0))
 
 
 def test_a_frozen_parameter_is_a_constant_and_a_cycle_ends() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -36,6 +37,8 @@ class ClassInstance:
         names = [p.name for p in args.parameters(forward)]
         self.inputs = tuple(names)
         self.accepts = args.accepted(names, ())
+        kinds = {type(where[0].value) for where in state.parameters(self.template).values()}
+        self.library: Library | None = "numpy" if kinds == {np.ndarray} else "torch" if kinds else None
         self.ignored: set[str] = set()  # arrays that the forward does not depend on: momenta, running statistics
 
     def parameters(self) -> Mapping[str, Tensor]:

@@ -64,7 +64,7 @@ def _gradients(backward: Callable[..., Any] | None, most: int, taken: Collection
     if (star := args.rest(backward)) is not None and is_gradient(star):
         return most, False
     known = [p.name for p in args.parameters(backward)]
-    count = sum(is_gradient(name) and name not in taken and not args.option_of(name) for name in known)
+    count = sum(is_gradient(name) and name not in taken for name in known)
     if count > 1:
         return min(count, most), False
     inside = _unpacked(backward, known[0]) if known and known[0] not in taken else 0

@@ -16,6 +16,7 @@ from functools import cache
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from .calling import is_floating
@@ -144,7 +145,7 @@ def _of_object(thing: object, owner: tuple[str, ...], seen: set[int]) -> Iterato
 def _inside(
     holder: Any, key: Any, value: Any, owner: tuple[str, ...], containers: tuple[Any, ...], seen: set[int]
 ) -> Iterator[Place]:
-    if is_floating(value):
+    if is_floating(value) or (isinstance(value, np.floating) and Place(holder, key, owner, containers).is_gradient):
         yield Place(holder, key, owner, containers)
     elif isinstance(value, dict | list | tuple | deque):
         if id(value) in seen:

@@ -65,6 +65,7 @@ def word(name: str) -> str:
     plain = re.sub(_GRADIENT_WORDS, "", name.lower())
     plain, digits = re.fullmatch(r"(.*?)(\d*)", plain.replace("_", ""), re.DOTALL).groups()  # type: ignore[union-attr]
     stems = [plain, plain[1:]] if plain.startswith("d") and len(plain) > 1 else [plain]
+    stems = [plain[1:]] if plain in ("gw", "gb", "gx") else stems
     for stem in stems:
         for short, words in _SYNONYMS.items():
             if stem in words:
@@ -75,9 +76,11 @@ def word(name: str) -> str:
 def is_gradient_name(name: str) -> bool:
     """Whether a name says that it holds a gradient: `dw`, `d_w`, `dW1`, `grad_b`, `W_grad`, `delta_w`."""
     starts = (
-        r"(d_?[A-Z_]|d[a-z]{1,2}\d*$|d_?(weight|bias|gamma|beta|kernel|filter|input)|d_?(loss|l|j|e|c|z)_?d_?[a-z])"
+        r"(d_?[A-Z_]|d[a-z]{1,2}\d*$|d_?(weight|bias|gamma|beta|kernel|filter|input)|d_?(loss|l|j|e|c|z)_?d_?[a-z]"
+        r"|g_?[WBXwbx]\d*$)"
     )
-    return bool(re.match(starts, name)) or any(part in name.lower() for part in ("grad", "delta", "nabla", "_wrt_"))
+    words = ("grad", "delta", "nabla", "_wrt_", "derivative")
+    return bool(re.match(starts, name)) or any(part in name.lower() for part in words)
 
 
 def by_position(

@@ -82,7 +82,7 @@ class Subject:
         self.adapter = adapter
         self.name = adapter.name
         self.namespace: Mapping[str, Any] = getattr(adapter.functions[0], "__globals__", {})
-        self.library: Library = guess(adapter.functions)
+        self.library: Library = getattr(adapter, "library", None) or guess(adapter.functions)
         self.part: int | None = None  # the output that counts, of several; all of them where it is None
         self.outputs = 1  # how many there are, once it has run
         self.dtype = torch.float64  # float32 for code that takes nothing else
