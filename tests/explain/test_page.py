@@ -240,6 +240,18 @@ def test_a_notebook_shows_it_in_a_frame(opened: Open, tmp_path: Path) -> None:
     expect(inside.locator("#grad_weight .detail")).to_contain_text("term 1 of 6")
 
 
+def test_a_frame_does_not_move_the_page_around_it(opened: Open, tmp_path: Path) -> None:
+    default().save(tmp_path / "inner.html")
+    frame = '<iframe src="inner.html#grad_input/grad_input/0,0,1,1" height="500" width="900"></iframe>'
+    (tmp_path / "outer.html").write_text(f"<!doctype html><title>o</title><div style='height: 3000px'></div>{frame}")
+    page = opened(tmp_path / "outer.html")
+    inside = page.frame_locator("iframe")
+    expect(inside.locator("#grad_input .sum b")).to_have_text(re.compile(r"dx\[0, 0, 1, 1\] = "))
+    inner = page.frames[1]
+    assert inner.evaluate("scrollY") > 1000
+    assert page.evaluate("scrollY") == 0
+
+
 def test_names_from_outside_are_only_text(opened: Open) -> None:
     evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028'\"&amp;"
 

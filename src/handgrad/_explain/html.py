@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from html import escape
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ _FOLDER = Path(__file__).parent / "page"
 CellOf = Callable[[Ints], tuple[str, str]]  # what a cell shows, and its kind
 Heads = tuple[Callable[[int], str], Callable[[int], str]]
 
-_WIDE = 16  # columns of a plane, from which on its cells are shades
+_WIDE, _WIDE_FRACTIONS = 16, 6  # rows or columns of a plane, beyond which its cells are shades
 
 
 def page(trace: Trace) -> str:
@@ -97,13 +98,15 @@ def _tensor(trace: Trace, view: View) -> dict[str, Any]:
     def cell(index: Ints) -> tuple[str, str]:
         return compact(box.at(index)), kind_of(trace, box, index)
 
-    matrix = box.name.endswith("columns")
+    matrix, widest = box.name.endswith("columns"), max(map(len, view.shown[-2:]))
+    whole = all(value == round(value) for value in view.values() if isfinite(value))
     return {
         "name": box.name,
         "symbol": box.symbol,
         "shape": list(zip(box.letters, box.shape, strict=True)),
         "left_out": view.left_out,
-        "wide": not matrix and max(map(len, view.shown[-2:])) > _WIDE,
+        "wide": not matrix and widest > (_WIDE if whole else _WIDE_FRACTIONS),
+        "roomy": widest <= _WIDE,
         "matrix": matrix,
         "planes": [_plane(plane, cell, _heads(trace, box.name)) for plane in view.planes()],
     }

@@ -44,7 +44,7 @@ def _function(trace: Trace, end: str) -> Any:
     options: dict[str, Any] = {"stride": geometry.stride, "padding": geometry.padding, "dilation": geometry.dilation}
     more = {"output_padding": trace.output_padding} if trace.transposed else {"padding_mode": trace.padding_mode}
     function = getattr(F, trace.operation + end)
-    return lambda *operands: function(*operands, groups=geometry.groups, **options, **more)
+    return lambda *operands: function(*operands, groups=geometry.groups, algorithm="reference", **options, **more)
 
 
 def _dw(trace: Trace, dy: Tensor) -> Tensor:

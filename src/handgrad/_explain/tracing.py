@@ -86,7 +86,8 @@ def explain(
 def _computed(
     name: str, x: Tensor, w: Tensor, b: Tensor | None, dy: Tensor | None, options: dict[str, Any]
 ) -> dict[str, Tensor]:
-    """Every operand and result, by the functions of handgrad."""
+    """Every operand and result, by the algorithm that does what the page says: columns, a product, a fold."""
+    options = {**options, "algorithm": "reference"}
     y = getattr(F, name)(x, w, b, **options)
     dy = _batched(operand("grad_output", tuple(y.shape) if dy is None else dy), w.dim() - 2)
     dx, dw, db = getattr(F, f"{name}_backward")(dy, x, w, **options)

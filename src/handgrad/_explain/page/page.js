@@ -574,19 +574,20 @@
     }
   }
 
+  // Not scrollIntoView, which in a frame moves the page around it as well.
+  const scrollToTop = (part) => scrollTo({ top: part.getBoundingClientRect().top + scrollY - 16 });
+
   function recall() {
     const [id, name, where, term] = location.hash.slice(1).split("/"); // letters and digits, as `fragment` wrote them
     const state = sections.get(id);
     if (!state) return;
-    if (name === undefined) {
-      state.element.scrollIntoView();
-      return;
-    }
+    if (name === undefined) return;
     const index = (where ?? "").split(",").map(Number);
     const td = state.cells.get(`${name} ${index}`);
     if (!td) return;
     pin(state, name, index, /^\d+$/.test(term ?? "") ? Number(term) : -1);
-    td.closest("figure").scrollIntoView({ block: "nearest" });
+    const { top, bottom } = td.getBoundingClientRect();
+    if (top < 0 || bottom > innerHeight - state.sum.parentElement.offsetHeight) scrollToTop(td.closest("figure"));
   }
 
   // Pointer and keys.
@@ -663,7 +664,7 @@
     const anchor = event.target.closest?.("a[href^='#']");
     if (anchor) {
       event.preventDefault(); // in a frame the address is that of the page around it
-      document.getElementById(anchor.hash.slice(1))?.scrollIntoView();
+      scrollToTop(document.getElementById(anchor.hash.slice(1)));
       return;
     }
     const state = sections.get(event.target.closest?.("section")?.id);
