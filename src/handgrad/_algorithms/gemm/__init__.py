@@ -94,7 +94,7 @@ def _run(name: str, table: Table, source: Tensor, pointers: dict[int, int]) -> N
 
 def _in_place(source: Tensor, out: Tensor, axes: plan.Axes) -> bool:
     """Whether one tap reads every position of each channel, in order: nothing needs to be copied."""
-    plain = all(axis.at == (0,) and axis.step == axis.ostep == 1 for axis in axes)
+    plain = all(axis.at == (0,) and axis.step == axis.ostep == 1 and axis.size == axis.count for axis in axes)
     L = prod(axis.count for axis in axes)
     return plain and source[0, 0].is_contiguous() and out[0, 0].is_contiguous() and L >= 64
 
