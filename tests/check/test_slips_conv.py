@@ -463,6 +463,19 @@ def test_what_goes_wrong_along_one_axis(wrong, cause):
     assert causes_of(role, ungrouped(wrong)) == [cause]
 
 
+def test_a_full_correlation_without_the_flip_and_with_one_padding_for_both_axes():
+    def wrong(g, input, weight, bias, **options):
+        k = weight.shape[-1]
+        return F.conv2d(F.pad(g, [k - 1] * 4), weight.transpose(0, 1))
+
+    def draw(kernel, size):
+        inputs = {"input": torch.randn(2, 3, *size).double(), "weight": torch.randn(4, 3, *kernel).double()}
+        return case(F.conv2d, {**inputs, "bias": torch.randn(4).double()}, "input", wrong, get("conv2d"))
+
+    found = diagnose([draw((3, 2), (7, 8)), draw((3, 3), (6, 9))], "input")
+    assert [finding.cause for finding in found] == ["kernel-not-flipped", "height-width-swapped"]
+
+
 def test_a_square_grad_output_read_column_by_column():
     cases = cases_of("conv2d", "input", ungrouped(dx_of_a_square_on_its_side), only="square")
     (finding,) = diagnose(cases, "input")

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from making import cases_of
+from making import case, cases_of
 from torch import Tensor
 from torch.nn import functional as F
 
 from handgrad._check.diagnose import diagnose
+from handgrad._check.operations import get
 
 
 def pair(value: Any) -> tuple[int, int]:
@@ -141,3 +142,20 @@ def test_a_pooling_folded_with_width_and_height_exchanged():
 
     (finding,) = diagnose(cases_of("avg_pool2d", "input", wrong, only="R"), "input")
     assert finding.cause == "height-width-swapped"
+
+
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
+def test_windows_reshaped_into_the_image_side_by_side(name):
+    def wrong(g, input, kernel_size):
+        k, (n, c, h, w) = kernel_size, input.shape
+        windows = input.reshape(n, c, h // k, k, w // k, k).transpose(3, 4).flatten(4)  # (N, C, H′, W′, k·k)
+        shares = torch.full_like(windows, 1 / k**2)
+        if name == "max_pool2d":
+            shares = F.one_hot(windows.argmax(-1), k**2).double()
+        return (g[..., None] * shares).reshape(input.shape)
+
+    draws = [
+        case(getattr(F, name), {"input": torch.randn(size).double()}, "input", wrong, get(name), {"kernel_size": 2})
+        for size in ((2, 3, 6, 4), (3, 2, 4, 8))
+    ]
+    assert [finding.cause for finding in diagnose(draws, "input")] == ["reshape-instead-of-permute"]

@@ -21,7 +21,7 @@ def kernels(this: Convolution) -> Backwards:
     dims = len(this.axes)
     for axes in chain.from_iterable(combinations(range(dims), size) for size in range(dims, 0, -1)):
         turned = tuple(replace(axis, flipped=i in axes) for i, axis in enumerate(this.axes))
-        yield (_flip_slip(this, axes),), partial(this.gradient, axes=turned)
+        yield (flip_slip(this, axes),), partial(this.gradient, axes=turned)
     yield from _exchanged(
         this, (0, 1, *range(2 + dims)[:1:-1]), "kernel-axes-transposed", "the kernel's axes are exchanged"
     )
@@ -39,7 +39,8 @@ def _is_flipped(this: Convolution, whole: bool) -> bool:
     return not this.scatters or (seen.flips and not seen.correlates and (whole or seen.scatters))
 
 
-def _flip_slip(this: Convolution, axes: tuple[int, ...]) -> Slip:
+def flip_slip(this: Convolution, axes: tuple[int, ...]) -> Slip:
+    """The slip of a gradient for the kernel flipped along some axes, counted from the first spatial one."""
     whole = len(axes) == len(this.axes)
     where = "" if whole else f" along axes {tuple(axis + 2 for axis in axes)}"
     if _is_flipped(this, whole):

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ..slips import Backwards, Linear, Slip
 from ..slips.draw import reordered, reread, shuffled, shuffles
-from ._axis_slips import SIDEWAYS, Axes, geometries, result_geometries
-from ._channel_slips import groups, kernels
+from ._axis_slips import Axes, geometries
+from ._channel_slips import flip_slip, groups, kernels
 from ._convolution import Convolution
+from ._grid_slips import SIDEWAYS, full_paddings, result_geometries
 from ._law import column_gradient, columns, conv_weight, fold, fold_sideways
 from .operation import Known
 
@@ -32,7 +33,15 @@ def _geometric(this: Convolution) -> Backwards:
     for slip, axes, finish in result_geometries(this.axes, this.known.role, this.transposed, this.known.code):
         yield (slip,), partial(_finished, finish, this, axes)
     if this.scatters:
+        yield from _unflipped_and_padded(this)
         yield from _overwritten(this)
+
+
+def _unflipped_and_padded(this: Convolution) -> Backwards:
+    """A full correlation that neither flips the kernel nor is padded for it."""
+    flip = flip_slip(this, tuple(range(len(this.axes))))
+    for slip, axes in full_paddings(this.axes):
+        yield (flip, slip), partial(this.gradient, axes=tuple(replace(axis, flipped=True) for axis in axes))
 
 
 def _finished(finish: Callable[[Tensor], Tensor], this: Convolution, axes: Axes, g: Tensor) -> Tensor:

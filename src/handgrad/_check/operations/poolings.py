@@ -3,132 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..slips import Backwards, Slip
-from ._axis_slips import SIDEWAYS, geometries, result_geometries
-from ._law import Axis, columns, fold, fold_sideways
+from ._law import Axis
 from .operation import Known, Operation, Options, Roles, Setting
+from .pooling_slips import Pooling, pooling_slips, tied
 
 _MAX: dict[int, Callable[..., Tensor]] = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 _AVG: dict[int, Callable[..., Tensor]] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
 
-@dataclass(frozen=True)
-class Pooling:
-    """One draw of a pooling: each channel stands alone, every window has a weight for each of its places."""
-
-    known: Known
-    axes: tuple[Axis, ...]
-    is_max: bool
-
-    def shares(self) -> Tensor:
-        """What each place of each window gets of its dy: (N, C, *K, *L), or (1, 1, *K, *L) where x does not matter."""
-        dims = len(self.axes)
-        if self.is_max:
-            windows = self.windows()
-            first = F.one_hot(windows.argmax(2), windows.shape[2]).movedim(-1, 2).double()
-            return first.reshape(*windows.shape[:2], *(axis.kernel for axis in self.axes), *windows.shape[3:])
-        kernel = [axis.kernel for axis in self.axes]
-        return torch.full((1, 1, *kernel, *[1] * dims), 1 / torch.Size(kernel).numel(), dtype=torch.float64)
-
-    def windows(self) -> Tensor:
-        """x in windows, padding being −∞: (N, C, K, *L)."""
-        outside = columns(torch.ones_like(self.known.input), self.axes) == 0
-        cols = columns(self.known.input, self.axes).masked_fill(outside, -torch.inf)
-        return cols.flatten(2, 1 + len(self.axes))
-
-    def gradient(self, g: Tensor, axes: tuple[Axis, ...] | None = None, shares: Tensor | None = None) -> Tensor:
-        """dx by another geometry or other shares."""
-        return fold(self.columns(g, self.shares() if shares is None else shares), axes or self.axes)
-
-    def columns(self, g: Tensor, shares: Tensor) -> Tensor:
-        """What each place of each window gets: (N, C, *K, *L)."""
-        cols = shares * g.reshape(*g.shape[:2], *[1] * len(self.axes), *g.shape[2:])  # (N, C, 1…, *L)
-        return cols.expand(*cols.shape[:2], *(axis.kernel for axis in self.axes), *g.shape[2:])
-
-    def sideways(self, g: Tensor) -> Tensor:
-        """dx by a fold that is given (W, H)."""
-        return fold_sideways(self.columns(g, self.shares()), self.axes)
-
-
-def _slips(dims: int, is_max: bool, known: Known) -> Backwards:
-    this = Pooling(known, _axes(dims, known), is_max)
-    if known.options.get("ceil_mode"):
-        return
-    yield from _ties(this) if is_max else ()
-    for path, axes in geometries(this.axes, "input", False):
-        yield path, partial(this.gradient, axes=axes)
-    for slip, axes, finish in result_geometries(this.axes, "input", False, known.code):
-        yield (slip,), partial(_finished, finish, this, axes)
-    if dims == 2 and this.axes[0] != this.axes[1]:
-        yield (SIDEWAYS,), this.sideways
-        yield (SIDEWAYS,), lambda g: this.sideways(g).reshape(known.input.shape)
-    fix = "accumulate where windows overlap: `+=`"
-    for keep in ("last window", "last tap"):
-        axes = tuple(replace(axis, keep=keep) for axis in this.axes)
-        message = f"where windows overlap only the {keep} is left: `=` stands where `+=` belongs"
-        yield (Slip("overwrite-instead-of-accumulate", keep, message, fix),), partial(this.gradient, axes=axes)
-    if is_max:
-        slip = Slip(
-            "overwrite-instead-of-accumulate",
-            "max_unpool",
-            "a maximum shared by windows gets one window's gradient",
-            fix,
-        )
-        yield (slip,), partial(_unpooled, this)
-    slip = Slip(
-        "averaged-overlap", None, "overlapping windows are averaged", "do not divide by how many windows overlap"
-    )
-    yield (slip,), partial(this.gradient, axes=tuple(replace(axis, shared=True) for axis in this.axes))
-
-
-def _finished(finish: Callable[[Tensor], Tensor], this: Pooling, axes: tuple[Axis, ...], g: Tensor) -> Tensor:
-    return finish(this.gradient(g, axes=axes))
-
-
-def _ties(this: Pooling) -> Backwards:
-    message = "every one of several equal maxima in a window gets the whole gradient: it is counted twice"
-    slip = Slip("ties-counted-twice", None, message, "give it to one of them (argmax), or divide by their number")
-    yield (slip,), partial(this.gradient, shares=_tied(this))
-    slip = Slip(
-        "mask-missing", None, "every entry of a window gets the gradient, not the maximum alone", "mask with the argmax"
-    )
-    yield (slip,), partial(this.gradient, shares=torch.ones_like(this.shares()))
-
-
-def _tied(this: Pooling) -> Tensor:
-    windows = this.windows()
-    return (windows == windows.amax(2, keepdim=True)).double().reshape(this.shares().shape)
-
-
-def _unpooled(this: Pooling, g: Tensor) -> Tensor:
-    """`dx[argmax] = dy`, window after window: the last one that has its maximum there stays."""
-    dims, x = len(this.axes), this.known.input
-    place = columns(torch.arange(x[0, 0].numel(), dtype=torch.float64).reshape(1, 1, *x.shape[2:]), this.axes)
-    taken = (this.shares() * place).flatten(2, 1 + dims).sum(2).long().flatten(2)  # (N, C, L)
-    dx = torch.zeros_like(x).flatten(2)
-    for p, each in enumerate(g.flatten(2).unbind(2)):
-        dx.scatter_(2, taken[:, :, p : p + 1], each.unsqueeze(2))
-    return dx.reshape(x.shape)
-
-
 def _conventions(dims: int, known: Known) -> Iterator[Tensor]:
     """At ties: the last maximum instead of the first, or equal parts for all."""
     this = Pooling(known, _axes(dims, known), True)
-    tied = _tied(this)
-    flat = tied.flatten(2, 1 + dims)
+    ties = tied(this)
+    flat = ties.flatten(2, 1 + dims)
     yield this.gradient(known.g)
-    yield this.gradient(known.g, shares=(flat / flat.sum(2, keepdim=True)).reshape(tied.shape))
+    yield this.gradient(known.g, shares=(flat / flat.sum(2, keepdim=True)).reshape(ties.shape))
     last = flat.flip(2).cumsum(2).flip(2) == 1
-    yield this.gradient(known.g, shares=(flat * last).reshape(tied.shape))
+    yield this.gradient(known.g, shares=(flat * last).reshape(ties.shape))
 
 
 def _axes(dims: int, known: Known) -> tuple[Axis, ...]:
@@ -202,7 +100,7 @@ def _operation(dims: int, is_max: bool) -> Operation:
         partial(_settings, dims, is_max),
         partial(_guesses, dims),
         dims,
-        slips=partial(_slips, dims, is_max),
+        slips=lambda known: pooling_slips(Pooling(known, _axes(dims, known), is_max)),
         conventions=partial(_conventions, dims) if is_max else lambda _: iter(()),
     )
 
