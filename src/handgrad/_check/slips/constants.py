@@ -39,11 +39,11 @@ def _positive(draw: Draw, constant: float) -> Iterator[Path]:
                 yield (_factor(text, f"{text} = {constant:.6g}"),)
     text = f"{constant:.6g}"
     yield (_factor(text if _is_plain(constant) else f"{_ODD}{text}", text),)
-    if draw.truth.numel() > 1:
-        yield (_factor(_NAMELESS, f"c = {constant:.6g} here, another in each draw"),)
+    if len(set(draw.user.flatten().tolist())) > 1:  # of what is the same everywhere anything such is a multiple
+        yield (_factor(NAMELESS, f"c = {constant:.6g} here, another in each draw"),)
 
 
-_NAMELESS, _ODD = "varying", "number "
+NAMELESS, _ODD = "varying", "number "
 
 
 def _is_plain(constant: float) -> bool:
@@ -58,7 +58,7 @@ def vagueness(slip: Slip) -> int:
         return 1
     if slip.cause != "scale-factor":
         return 0
-    return 2 if slip.variant == _NAMELESS else int(str(slip.variant).startswith(_ODD))
+    return 2 if slip.variant == NAMELESS else int(str(slip.variant).startswith(_ODD))
 
 
 def _factor(variant: str, text: str) -> Slip:
@@ -68,7 +68,7 @@ def _factor(variant: str, text: str) -> Slip:
 
 
 def _rounding(draw: Draw) -> float:
-    return max(draw.tolerance, 1e-9)
+    return 4 * max(draw.tolerance, 1e-9)
 
 
 def averages(draw: Draw) -> Iterator[tuple[str, int]]:

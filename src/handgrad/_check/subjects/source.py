@@ -7,6 +7,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from types import CodeType
 from typing import Any
 
@@ -38,7 +39,14 @@ class Source:
 
 def source(function: Callable[..., Any]) -> Source | None:
     """The function's source, or None where there is none (a lambda, something built in)."""
-    function = inspect.unwrap(getattr(function, "__func__", function))
+    try:
+        return _parsed(inspect.unwrap(getattr(function, "__func__", function)))
+    except TypeError:  # cannot be hashed, so is no function
+        return None
+
+
+@lru_cache(maxsize=32)  # asked for at every forward pass
+def _parsed(function: Callable[..., Any]) -> Source | None:
     try:
         lines, first = inspect.getsourcelines(function)
         file = inspect.getsourcefile(function)

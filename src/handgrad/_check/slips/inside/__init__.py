@@ -15,10 +15,10 @@ from torch import Tensor
 
 from .. import Backwards, Linear, Path, Slip
 from ..draw import Draw
-from . import activations, normalisations, products, reuse, softmaxes
+from . import activations, factors, normalisations, products, reuse, softmaxes
 from .places import Place
 from .recording import Record
-from .replaying import Cell, Replay, replayed, switched
+from .replaying import Cell, replayed, switch
 
 _KINDS: tuple[Callable[[Record], Iterator[Place]], ...] = (
     softmaxes.places,
@@ -33,14 +33,18 @@ def inside(draw: Draw) -> Backwards:
     record = Record.of(draw.case.tracked, draw.name) if draw.case.tracked is not None else None
     if record is None or len(record.steps) < 2:
         return
-    for find in _KINDS:
+    found = [list(find(record)) for find in _KINDS]
+    for places in found:
         groups: dict[object, list[Place]] = {}
-        for place in find(record):
+        for place in places:
             for key in place.keys:
                 groups.setdefault(key, []).append(place)
-        for key, places in _different(groups).items():
-            yield from _slips(record, key, places)
+        for key, together in _different(groups).items():
+            yield from _slips(record, key, together)
     yield from reuse.slips(record)
+    for place in {place.index: place for places in found for place in places}.values():
+        for path, linear in factors.slips(draw, record, place):
+            yield tuple(_named(slip, place.keys[0], place.where) for slip in path), linear
 
 
 def _different(groups: dict[object, list[Place]]) -> dict[object, list[Place]]:
@@ -72,12 +76,20 @@ class _Switches:
         self.record, self.places = record, places
         self.cells = [Cell(place.right) for place in places]
         self.linear: Linear | None = None
+        self.known: dict[tuple[Path, int], tuple[Tensor, Tensor]] = {}
 
     def gradient(self, path: Path, g: Tensor) -> Tensor:
-        """The gradient where each place has that slip."""
+        """The gradient where each place has that slip; the search asks for each several times."""
+        key = path, id(g)
+        if key not in self.known:
+            self.known[key] = g, self._gradient(path, g)
+        return self.known[key][1]
+
+    def _gradient(self, path: Path, g: Tensor) -> Tensor:
         if self.linear is None:
             replaced = {
-                place.index: partial(_switch, place, cell) for place, cell in zip(self.places, self.cells, strict=True)
+                place.index: partial(switch, place.source, cell)
+                for place, cell in zip(self.places, self.cells, strict=True)
             }
             self.linear = replayed(self.record, replaced)
         if self.linear is None:
@@ -87,7 +99,3 @@ class _Switches:
         gradient = self.linear(g)
         # a mask of what has one sign lets nothing through: that is another slip, or none
         return g.new_empty(0) if any(cell.closed for cell in self.cells) else gradient
-
-
-def _switch(place: Place, cell: Cell, replay: Replay, _function: object, _args: object, output: Tensor) -> Tensor:
-    return switched(output, cell, replay.outputs[place.source])

@@ -18,6 +18,7 @@ _LINEAR = {
     "getitem", "reshape", "view", "flatten", "permute", "transpose", "T", "t", "mT", "stack", "cat", "hstack",
     "unsqueeze", "squeeze", "split", "chunk", "unbind", "expand", "expand_as", "positive",
 }  # fmt: skip
+_ARITHMETIC = {"log", "div", "divide", "true_divide", "reciprocal", "pow", "square", "sqrt", "rsqrt", "mul", "multiply"}
 REDUCTIONS = {"sum", "mean", "var", "std", "norm", "amax", "max", "amin", "min", "logsumexp", "vector_norm"}
 _MOST = 60  # places; more are a loop over entries
 _Pairs = Mapping[tuple[int, int], Tensor]  # (source, step) → the derivative
@@ -27,7 +28,12 @@ def places(record: Record) -> Iterator[Place]:
     """Each stretch of steps that works entry by entry and is not linear."""
     pairs = elementwise(record)
     for (source, index), derivative in pairs.items():
-        if not _reduced(record, source) and _ends(record, pairs, source, index) and _begins(record, pairs, source):
+        if (
+            not is_arithmetic(record, source, index)
+            and not _reduced(record, source)
+            and _ends(record, pairs, source, index)
+            and _begins(record, pairs, source)
+        ):
             yield _place(record, record.steps[source], record.steps[index], derivative)
 
 
@@ -78,6 +84,12 @@ def _active(argument: object, step: Step) -> bool:
     return (
         isinstance(argument, Tensor) and argument.requires_grad and bool(step.sources) and argument.grad_fn is not None
     )
+
+
+def is_arithmetic(record: Record, source: int, index: int) -> bool:
+    """Whether there are logarithms and quotients only, as in losses: no activation."""
+    names = {one.name for one in _between(record, record.steps[source], record.steps[index]) if not is_linear(one)}
+    return bool(names) and names <= _ARITHMETIC
 
 
 def _reduced(record: Record, index: int) -> bool:

@@ -81,6 +81,11 @@ class Switch(torch.autograd.Function):
         return None, None, back
 
 
+def switch(source: int, cell: Cell, replay: Replay, _function: object, _args: object, output: Tensor) -> Tensor:
+    """A replacement: the step's value, its way back to an earlier step through the cell."""
+    return switched(output, cell, replay.outputs[source])
+
+
 def switched(value: Tensor, cell: Cell, source: Tensor) -> Tensor:
     """The value, its way back to the source through the cell."""
     made: Tensor = Switch.apply(value.detach(), cell, source)  # type: ignore[no-untyped-call]
