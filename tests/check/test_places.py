@@ -158,6 +158,22 @@ class NestedDictionaries:
         return grad @ self.params["dense"]["W"].T
 
 
+class Heads(NestedDictionaries):
+    """The same under a name of its own."""
+
+    def __init__(self) -> None:
+        self.heads = {"dense": {"W": np.ones((3, 2)), "b": np.ones(2)}, "other": {"W": np.ones((3, 2))}}
+        self.grads: Any = {}
+
+    def forward(self, x: Any) -> Any:
+        self.x = x
+        return x @ self.heads["dense"]["W"] + self.heads["dense"]["b"]
+
+    def backward(self, grad: Any) -> Any:
+        self.grads["dense"] = {"W": self.x.T @ grad, "b": grad.sum(0)}
+        return grad @ self.heads["dense"]["W"].T
+
+
 class NestedLists:
     def __init__(self) -> None:
         self.params = [[np.ones((3, 2)), np.ones(2)]]
@@ -245,6 +261,7 @@ class HoldsModule(Wrapped):
         (WrappedInAList, ["params[0]", "params[1]"]),
         (Tuples, ["params[0]", "params[1]"]),
         (NestedDictionaries, ["dense.W", "dense.b"]),
+        (Heads, ["dense.W", "dense.b", "other.W"]),
         (NestedLists, ["params[0][0]", "params[0][1]"]),
         (Plain, ["p.W", "p.b"]),
         (HoldsModule, ["linear[0].weight", "linear[0].bias"]),
@@ -255,7 +272,7 @@ def test_arrays_and_their_gradients_are_found_wherever_they_hang(thing: Any, nam
     subject = Subject(of_object(thing))
     own = subject.adapter.parameters()
     assert list(own) == names
-    weight, bias = (torch.randn(v.shape, dtype=torch.float64) for v in own.values())
+    weight, bias = (torch.randn(own[name].shape, dtype=torch.float64) for name in names[:2])
     matrix = weight.mT if thing is HoldsModule else weight
     run = subject.run({"x": X, names[0]: weight, names[1]: bias})
     torch.testing.assert_close(run.output, X @ matrix + bias)

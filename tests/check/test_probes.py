@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,22 @@ def class_found(thing: Any) -> list[tuple[str | None, str]]:
 def test_a_stale_buffer_is_not_repeatable_but_zero_grad_is_a_convention():
     assert class_found(Stale()) == [("w", "not-repeatable")]
     assert class_found(Cleared()) == []
+
+
+def test_random_numbers_of_an_object_start_anew_as_well():
+    class Dropout:
+        def __init__(self):
+            self.rng = np.random.default_rng(3)
+            self.inner = SimpleNamespace(old=np.random.RandomState(3))
+
+        def forward(self, x):
+            self.mask = (self.rng.random(x.shape) > 0.5) * self.inner.old.rand()
+            return x * self.mask
+
+        def backward(self, grad):
+            return grad * self.mask
+
+    assert found(Dropout(), (3, 4)) == []
 
 
 def test_strides_ignored():

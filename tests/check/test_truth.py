@@ -66,6 +66,29 @@ def test_what_is_linear_in_an_input_is_exact() -> None:
     _close(gradients, _expected(lambda x, w: x @ w), 1e-13)
 
 
+def test_what_looks_linear_along_the_input_itself_is_not_taken_for_linear() -> None:
+    """A median is, for t·x; and an input may be drawn as the direction was."""
+    for seed in range(6):
+        x = torch.randn(4, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        middle = x.argsort(1)[:, 2:4]
+        expected = torch.zeros(4, 6, dtype=torch.float64).scatter(1, middle, 0.5 * G[:4, :1].expand(4, 2))
+        _, gradients = _find(lambda x: np.median(x, axis=1), G[:4, 0].clone(), x=x)
+        _close(gradients, {"x": expected}, 1e-7)
+
+
+def test_a_kink_further_away_than_was_looked_is_no_part_of_the_slope() -> None:
+    x = torch.zeros(1, dtype=torch.float64)
+    reach = {name: truth._direction(Draw({name: x}), name, "affine") for name in "abcdefgh"}
+    name = next(name for name, d in reach.items() if max(float(d), -3.7 * float(d)) < 0.8)
+    forward = {"x": None}
+    exec(
+        f"import numpy as np\ndef f({name}): return np.array([max(float(v) - 0.9, 0.0) + 2 * float(v) for v in {name}])",
+        forward,
+    )
+    found = truth.by_differences(_subject(forward["f"]), Draw({name: x}))
+    _close(dict(found.vjp(torch.ones(1))), {name: torch.full((1,), 2.0, dtype=torch.float64)}, 1e-6)
+
+
 def test_in_place_code_is_differentiated_all_the_same() -> None:
     def forward(x: Any, w: Any) -> Any:
         x.mul_(2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -69,7 +69,7 @@ def steady(generators: Mapping[str, Any] | None = None, precision: torch.dtype =
     torch.default_generator.manual_seed(SEED)  # torch.manual_seed is slow: it formats a stack for CUDA's sake
     np.random.seed(SEED % 2**32)
     random.seed(SEED)
-    _rewind(generators or {})
+    rewind((generators or {}).values())
     torch.set_default_dtype(precision)
     try:
         yield
@@ -80,10 +80,13 @@ def steady(generators: Mapping[str, Any] | None = None, precision: torch.dtype =
         random.setstate(states[2])
 
 
-def _rewind(namespace: Mapping[str, Any]) -> None:
-    for value in list(namespace.values()):
+def rewind(values: Iterable[Any]) -> None:
+    """Have the random number generators among some values begin at the seed."""
+    for value in list(values):
         if isinstance(value, np.random.Generator):
             value.bit_generator.state = type(value.bit_generator)(SEED).state
+        elif isinstance(value, np.random.RandomState):
+            value.seed(SEED)
         elif isinstance(value, torch.Generator):
             value.manual_seed(SEED)
         elif isinstance(value, random.Random):

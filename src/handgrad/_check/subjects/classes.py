@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from ..._errors import error
 from . import arguments as args
 from . import state
-from .calling import Library, call, from_library, is_floating, is_single_precision
+from .calling import Library, call, from_library, is_floating, is_single_precision, rewind
 from .functions import cached
 from .outputs import split
-from .places import Place, places
+from .places import Place, held, places
 from .returned import Returned, by_position, is_target, word
 from .source import returned_names
 from .start import Start
@@ -63,6 +63,7 @@ class ClassInstance:
         arguments = {name: value for name, value in inputs.items() if name not in places}
 
         def begin(given: Mapping[str, Any]) -> Start:
+            rewind(held(thing))
             leaves = {name: state.put(places[name], value, library, track=track) for name, value in values.items()}
             known = {name: leaf for name, leaf in leaves.items() if leaf is not None}
             return _Pass(thing, places, tuple(values), options).forward(given, known, track)

@@ -70,7 +70,8 @@ class Place:
         last = word(self.label) if isinstance(self.label, str) else self.label
         exact = self.owner, tuple(key for key in words if key not in _PLAIN), last
         # `state["W"]` has its gradient in `grads["W"]`; but `weights[0]` has not got it in `nabla_b[0]`
-        return (exact, (self.owner, last)) if isinstance(last, str) and len(words) < 2 else (exact,)
+        loose = self.owner, tuple(key for key in words[1:] if key not in _PLAIN), last
+        return (exact, loose) if isinstance(last, str) or len(words) > 1 else (exact,)
 
     @property
     def is_gradient(self) -> bool:
@@ -117,6 +118,18 @@ class Entries:
         old = self.holder[self.key]
         new = [value if i == index else entry for i, entry in enumerate(old)]
         self.holder[self.key] = type(old)(*new) if hasattr(old, "_fields") else tuple(new)
+
+
+def held(thing: object) -> Iterator[Any]:
+    """What an object and the objects inside it have as attributes, whatever it is."""
+    todo, seen = [thing], set[int]()
+    while todo:
+        one = todo.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            values = [value for _, value in Attributes(one).items()]
+            yield from values
+            todo += [value for value in values if _is_object(value)]
 
 
 def places(thing: object) -> Iterator[Place]:
