@@ -67,6 +67,22 @@ def test_whole_arrays_are_shown_only_on_demand() -> None:
     assert "  user values [[1.5 2.  3. ]\n             [2.  4.  nan]]\n" in shown
 
 
+def test_slips_prove_themselves_together_and_a_place_is_told_once() -> None:
+    evidence = {"draws": 3, "expression": "g @ x", "operands": {"g": [2, 5]}, "axes": {"g": ("N", "O")}}
+    place = Location("layer.py", 3, 5)
+    findings = tuple(Finding(cause, "so", place, evidence=evidence) for cause in ("transposed", "wrong-sign"))
+    assert _block(Gradient("w", "wrong", (1,), (1,), 0.5, findings)) == [
+        "  cause     transposed",
+        "            so",
+        "  place     layer.py:3:5  g @ x",
+        "  operands  g (2, 5) = (N, O)",
+        "  cause     wrong-sign",
+        "            so",
+        "  evidence  with these 2 slips together the right gradient becomes yours, to rounding, in all 3 draws that "
+        "show it",
+    ]
+
+
 def _block(gradient: Gradient) -> list[str]:
     """The lines about a gradient, without the verdict and what stands before its causes."""
     return str(Report("wrong", None, (gradient,))).splitlines()[3:]

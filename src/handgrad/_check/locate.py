@@ -16,6 +16,7 @@ from .case import Case
 from .cases import Judged
 from .fixline import find_line
 from .inputs import Draw
+from .letters import Axes, axes_of
 from .report import Location
 from .subjects import Subject, UserCodeError
 from .subjects.explaining import operand_shapes
@@ -24,11 +25,12 @@ from .subjects.source import Source, maker, source, target
 
 @dataclass(frozen=True)
 class Place:
-    """The expression that makes a gradient, and the shapes of what stands in it."""
+    """The expression that makes a gradient, and the shapes of what stands in it, with the letters of their axes."""
 
     location: Location
     expression: str
     operands: dict[str, list[int]]
+    axes: dict[str, Axes]  # of those operands whose sizes tell them
 
 
 # Slips that happen where a gradient is brought into its shape; all others happen where it is computed.
@@ -48,7 +50,8 @@ def place_of(subject: Subject, name: str, draw: Draw, case: Case, cause: str) ->
         return None
     scope = backward_scope(subject, draw, case.grad_output)
     location = Location(found.file, expression.lineno, expression.col_offset + 1)
-    return Place(location, ast.unparse(expression), operand_shapes(expression, scope))
+    operands = operand_shapes(expression, scope)
+    return Place(location, ast.unparse(expression), operands, axes_of(case, operands))
 
 
 def _backward(subject: Subject) -> Source | None:

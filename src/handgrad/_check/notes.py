@@ -42,14 +42,16 @@ def _looked_at(made: Plan, judged: Sequence[Judged]) -> str:
     """ "your sizes and 2 others", "the settings R1, R2 of conv2d"."""
     labels = list(dict.fromkeys(one.draw.label for one in judged))
     own = [label for label in labels if label.startswith(OWN)]
-    others = [label for label in labels if label.startswith("other sizes")]
+    others = [label for label in labels if "other sizes" in label]
     settings = [label for label in labels if label not in (*own, *others)]
-    parts = own
-    if others:
-        parts = [*parts, f"{len(others)} other{'s' if own and len(others) > 1 else '' if own else ' sizes'}"]
+    parts = list(own)
+    if own and others:
+        parts.append(f"{len(others)} others" if len(others) > 1 else "one other")
     if settings:
         of = f" of {made.operation.name}" if made.operation else ""
-        parts = [*parts, f"the setting{'s' if len(settings) > 1 else ''} {', '.join(settings)}{of}"]
+        parts.append(f"the setting{'s' if len(settings) > 1 else ''} {', '.join(settings)}{of}")
+    if others and not own:
+        parts.append("other sizes")
     return " and ".join(parts)
 
 

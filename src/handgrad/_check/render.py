@@ -67,11 +67,15 @@ def _numbers(gradient: Gradient) -> str:
 
 def _rows(gradient: Gradient, verbose: bool) -> Iterator[tuple[str, str]]:
     fixes = [finding.fix for finding in gradient.findings]
+    together = sum("draws" in finding.evidence for finding in gradient.findings)
+    place: list[tuple[str, str]] = []
     for index, finding in enumerate(gradient.findings):
         yield "cause", finding.cause + (" (latent)" if finding.evidence.get("latent") else "")
         yield "", _wrapped(finding.message or CAUSES.get(finding.cause, ""))
-        yield from _evidence(finding)
-        yield from _place(finding)
+        if index + 1 >= together:  # slips prove themselves together
+            yield from _evidence(finding, together)
+        if place != (place := list(_place(finding))) or len(place) == 1:
+            yield from place
         if finding.fix and finding.fix not in fixes[index + 1 :]:  # one line may mend several slips
             yield "fix", finding.fix
         for key in ("user_values", "true_values") if verbose else ():
@@ -85,12 +89,13 @@ def _rows(gradient: Gradient, verbose: bool) -> Iterator[tuple[str, str]]:
         yield "map", _map(gradient.map)
 
 
-def _evidence(finding: Finding) -> Iterator[tuple[str, str]]:
+def _evidence(finding: Finding, together: int) -> Iterator[tuple[str, str]]:
     """What the cause rests on; all other numbers stand in the message."""
     draws = finding.evidence.get("draws")
     if draws:
         where = f"all {draws} draws that show it" if draws > 1 else "the one draw that shows it"
-        yield "evidence", f"with this slip the right gradient becomes yours, to rounding, in {where}"
+        slips = "this slip" if together == 1 else f"these {together} slips together"
+        yield "evidence", f"with {slips} the right gradient becomes yours, to rounding, in {where}"
 
 
 def _array(values: Any) -> str:
@@ -116,9 +121,10 @@ def _place(finding: Finding) -> Iterator[tuple[str, str]]:
     where = f"{file}:{finding.location.line}:{finding.location.column}"
     expression = finding.evidence.get("expression")
     yield "place", f"{where}  {expression}" if expression else where
-    operands = finding.evidence.get("operands")
+    operands, axes = finding.evidence.get("operands"), finding.evidence.get("axes", {})
     if operands:
-        yield "operands", ", ".join(f"{name} {_shape(shape)}" for name, shape in operands.items())
+        shown = {name: f"{name} {_shape(shape)}" for name, shape in operands.items()}
+        yield "operands", ", ".join(s + (f" = {_shape(axes[n])}" if n in axes else "") for n, s in shown.items())
 
 
 def _shape(shape: Any) -> str:

@@ -192,7 +192,7 @@ def _placed(
     for index, finding in enumerate(findings):
         evidence: dict[str, Any] = {**finding.evidence, **(arrays if index == 0 else {})}
         if place is not None:
-            evidence |= {"expression": place.expression, "operands": place.operands}
+            evidence |= {"expression": place.expression, "operands": place.operands, "axes": place.axes}
         location = finding.location or (place.location if place else None)
         yield replace(finding, location=location, fix=fix if index == 0 else finding.fix, evidence=evidence)
 
