@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -80,12 +81,13 @@ def test_a_kink_further_away_than_was_looked_is_no_part_of_the_slope() -> None:
     x = torch.zeros(1, dtype=torch.float64)
     reach = {name: truth._direction(Draw({name: x}), name, "affine") for name in "abcdefgh"}
     name = next(name for name, d in reach.items() if max(float(d), -3.7 * float(d)) < 0.8)
-    forward = {"x": None}
-    exec(
-        f"import numpy as np\ndef f({name}): return np.array([max(float(v) - 0.9, 0.0) + 2 * float(v) for v in {name}])",
-        forward,
-    )
-    found = truth.by_differences(_subject(forward["f"]), Draw({name: x}))
+
+    def forward(value: Any) -> Any:
+        return np.array([max(float(v) - 0.9, 0.0) + 2 * float(v) for v in value])
+
+    parameter = inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    forward.__signature__ = inspect.Signature([parameter])  # type: ignore[attr-defined]
+    found = truth.by_differences(_subject(forward), Draw({name: x}))
     _close(dict(found.vjp(torch.ones(1))), {name: torch.full((1,), 2.0, dtype=torch.float64)}, 1e-6)
 
 
