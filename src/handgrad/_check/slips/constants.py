@@ -14,7 +14,7 @@ from .draw import Draw
 def scaled(draw: Draw, constant: float) -> Iterator[Path]:
     """Every reading of U = constant · T on this draw, each with slips that other draws can confirm."""
     if constant < 0:
-        sign = Slip("wrong-sign", None, "the sign is wrong: U = −T", "negate it")
+        sign = Slip("wrong-sign", None, "the sign is wrong: yours is −1 times the right one", "negate it")
         if isclose(constant, -1, rel_tol=_rounding(draw)):
             yield (sign,)
             return
@@ -40,7 +40,7 @@ def _positive(draw: Draw, constant: float) -> Iterator[Path]:
     text = f"{constant:.6g}"
     yield (_factor(text if _is_plain(constant) else f"{_ODD}{text}", text),)
     if len(set(draw.user.flatten().tolist())) > 1:  # of what is the same everywhere anything such is a multiple
-        yield (_factor(NAMELESS, f"c = {constant:.6g} here, another in each draw"),)
+        yield (_factor(NAMELESS, f"{constant:.6g} here, and another number in each draw,"),)
 
 
 NAMELESS, _ODD = "varying", "number "
@@ -62,9 +62,8 @@ def vagueness(slip: Slip) -> int:
 
 
 def _factor(variant: str, text: str) -> Slip:
-    return Slip(
-        "scale-factor", variant, f"the gradient is off by a constant factor: U = c·T, {text}", "divide by that factor"
-    )
+    message = f"the gradient is off by a constant factor: yours is {text} times the right one"
+    return Slip("scale-factor", variant, message, "divide by that factor")
 
 
 def _rounding(draw: Draw) -> float:
