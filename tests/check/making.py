@@ -10,6 +10,7 @@ from torch import Tensor
 
 from handgrad._check.case import Case
 from handgrad._check.operations import Operation, get
+from handgrad._check.operations.binding import fitting
 
 # What the user's code returns for the gradient, of grad_output and of everything by role.
 Wrong = Callable[..., Any]
@@ -39,6 +40,7 @@ def case(
         return vjp
 
     output = forward(**inputs, **options).detach()
+    bound = next(fitting(operation, inputs, output, lambda _roles, _output: [options]), None) if operation else None
     g = torch.randn(output.shape, generator=torch.Generator().manual_seed(output.numel()), dtype=torch.float64)
 
     def rerun(g: Tensor) -> dict[str, Tensor]:
@@ -50,8 +52,7 @@ def case(
         grad_output=g,
         user=rerun(g),
         vjp=linearize(inputs),
-        operation=operation,
-        options=options,
+        bound=bound,
         rerun=rerun,
         linearize=linearize,
         **extra,

@@ -94,8 +94,8 @@ def test_an_operation_is_recognised_by_its_values(name):
         y = operation.forward(inputs, setting.options)
         found = recognise({f"t{i}": value for i, value in enumerate(inputs.values())}, y)
         assert found is not None
-        assert found[0].name == name
-        again = found[0].forward(inputs, found[1])
+        assert found.operation.name == name
+        again = found.operation.forward(inputs, found.options)
         torch.testing.assert_close(again, y)
 
 
@@ -124,13 +124,12 @@ def test_channels_last_is_recognised_and_its_gradients_come_in_that_layout(x, w,
     output = F.conv2d(plain, kernel, padding=1).permute(y).contiguous()
     found = recognise(inputs, output)
     assert found is not None
-    assert (found[0].name, found[1]["padding"]) == ("conv2d", (1, 1))
-    bound = next(fitting(*(found[0], inputs, output), lambda _roles, _output: [found[1]]))
+    assert (found.operation.name, found.options["padding"]) == ("conv2d", (1, 1))
     g = torch.randn_like(output)
     leaf = plain.clone().requires_grad_()
     (dx,) = torch.autograd.grad(F.conv2d(leaf, kernel, padding=1).permute(y), leaf, g)
-    torch.testing.assert_close(bound.vjp(inputs)(g)["x"], dx.permute(x))
-    torch.testing.assert_close(bound.output, output)
+    torch.testing.assert_close(found.vjp(inputs)(g)["x"], dx.permute(x))
+    torch.testing.assert_close(found.output, output)
 
 
 @pytest.mark.parametrize("dims", ["one sample", "one image", "one kernel a channel", "columns"])
@@ -150,7 +149,7 @@ def test_other_layouts_of_a_convolution_are_recognised(dims):
     else:
         found = recognise(inputs, y)
         assert found is not None
-        assert found[0].name == "conv2d"
+        assert found.operation.name == "conv2d"
 
 
 @pytest.mark.parametrize("dims", ["one sample a channel", "one signal", "many channels"])
@@ -165,16 +164,15 @@ def test_a_true_convolution_is_recognised_by_the_kernel_backwards(dims):
         inputs, y = {"x": x, "w": w}, F.conv2d(x, w.flip(2, 3))
     found = recognise(inputs, y)
     assert found is not None
-    assert found[0].name in ("conv1d", "conv2d")
-    bound = next(fitting(found[0], inputs, y, lambda _roles, _output: [found[1]]))
-    assert bound.world.roles["weight"].flips
+    assert found.operation.name in ("conv1d", "conv2d")
+    assert found.convolves
     leaf = inputs["w"].clone().requires_grad_()
     g = torch.randn_like(y)
     outputs = {"one signal": lambda: F.conv1d(inputs["x"][None, None], leaf.flip(0)[None, None])[0, 0]}
     outputs["one sample a channel"] = lambda: F.conv2d(x, leaf[:, None].flip(2, 3), groups=3)
     outputs["many channels"] = lambda: F.conv2d(x, leaf.flip(2, 3))
     (dw,) = torch.autograd.grad(outputs[dims](), leaf, g)
-    torch.testing.assert_close(bound.vjp(inputs)(g)["w"], dw)
+    torch.testing.assert_close(found.vjp(inputs)(g)["w"], dw)
 
 
 @pytest.mark.parametrize(("pads", "stride"), [((1, 0), 1), ((1, 0), 2)])
@@ -182,7 +180,7 @@ def test_padding_on_one_side_is_recognised(pads, stride):
     x, w = image()
     found = recognise({"x": x, "w": w}, F.conv2d(F.pad(x, (0, 0, *pads)), w, stride=stride))
     assert found is not None
-    assert (found[0].name, found[1]["padding"]) == ("uneven_conv2d", (pads, (0, 0)))
+    assert (found.operation.name, found.options["padding"]) == ("uneven_conv2d", (pads, (0, 0)))
 
 
 def test_a_bias_for_each_place_of_the_output_is_one():
@@ -190,7 +188,7 @@ def test_a_bias_for_each_place_of_the_output_is_one():
     b = torch.randn(4, 5, 5, dtype=torch.float64)
     found = recognise({"x": x, "w": w, "b": b}, F.conv2d(x, w) + b)
     assert found is not None
-    assert found[0].name == "conv2d"
+    assert found.operation.name == "conv2d"
 
 
 def test_an_epsilon_is_not_taken_for_another():
@@ -198,7 +196,7 @@ def test_an_epsilon_is_not_taken_for_another():
     y = F.batch_norm(x, None, None, training=True, eps=1e-6)
     found = recognise({"x": x}, y)
     assert found is not None
-    assert (found[0].name, found[1]["eps"]) == ("batch_norm", 1e-6)
+    assert (found.operation.name, found.options["eps"]) == ("batch_norm", 1e-6)
     assert recognise({"x": x}, F.batch_norm(x, None, None, training=True, eps=2e-6)) is None
 
 

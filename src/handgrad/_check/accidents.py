@@ -30,7 +30,7 @@ def without_accidents(subject: Subject, judged: Sequence[Judged]) -> tuple[list[
     being equal, the code is right: at those sizes and at another one.
     """
     own = next((one for one in judged if one.draw.own), None)
-    if own is None or own.case.operation is not None or not _is_right(own.case):
+    if own is None or own.case.bound is not None or not _is_right(own.case):
         return list(judged), []
     pairs = list(_equal(own.case))
     doubted = [one for one in judged if _is_apart(one.case, pairs) and _is_misshapen(one.case)]

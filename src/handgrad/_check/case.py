@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from .operations import Operation
+    from .operations import Bound
 
 # The true backward pass as a function of grad_output: linear, one gradient for every differentiable input.
 Vjp = Callable[[Tensor], Mapping[str, Tensor]]
@@ -42,8 +42,7 @@ class Case:
     grad_output: Tensor
     user: Mapping[str, Tensor | None]  # as returned, of any shape; None where nothing came back
     vjp: Vjp
-    operation: Operation | None = None  # declared by --like, or recognised by its values
-    options: Mapping[str, Any] = field(default_factory=dict)  # stride, padding, dilation, groups … of the operation
+    bound: Bound | None = None  # the operation declared by --like, or recognised by its values, on these inputs
     rerun: Callable[..., Mapping[str, Tensor | None]] | None = None  # the user's backward again: rerun(grad_output)
     saved: Mapping[str, Tensor] = field(default_factory=dict)  # tensors that the code kept: ctx, cache, attributes
     tolerance: float = 1e-8  # what counts as rounding here, relative to the largest entry: float32 code needs more

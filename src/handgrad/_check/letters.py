@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 from .case import Case
-from .operations.binding import Bound, bind
+from .operations.binding import Bound
 
 Axes = tuple[str, ...]
 _SPACE = ("D", "H", "W")
@@ -18,7 +18,7 @@ _SPACE = ("D", "H", "W")
 
 def axes_of(case: Case, shapes: Mapping[str, Sequence[int]]) -> dict[str, Axes]:
     """The letters of each tensor, by name, whose shape is that of one thing the operation is made of, and no other."""
-    bound = bind(case)
+    bound = case.bound
     if bound is None or not bound.operation.name.startswith(("conv", "linear")):
         return {}
     sizes, things = _convolution(bound, case) if bound.operation.name.startswith("conv") else _linear(bound, case)

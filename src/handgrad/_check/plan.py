@@ -206,10 +206,9 @@ def _recognised(one: Draw, output: Tensor, made: Plan) -> tuple[Operation | None
         found = recognise(one.inputs, output)
     if found is None:
         return None, None
-    operation, options = found
-    shown = ", ".join(f"{name} {value}" for name, value in options.items())
-    made.notes.append(f"taken for {operation.name}" + (f" ({shown})" if shown else "") + " by its values")
-    return operation, reference.agrees(operation, one, output, {}, declared=False)
+    shown = ", ".join(f"{name} {value}" for name, value in found.options.items())
+    made.notes.append(f"taken for {found.operation.name}" + (f" ({shown})" if shown else "") + " by its values")
+    return found.operation, found
 
 
 def _of_operation(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def _general(subject: Subject, made: Plan, judged: Sequence[Judged]) -> tuple[li
     """
     found = []
     differs = [_forward_differs(subject, made, made.differs[0].draw)] if made.differs else []
-    always = all(one.case.operation is None for one in judged)
+    always = all(one.case.bound is None for one in judged)
     count = judged[0].case.returned_count
     if count is not None:
         needed = len(truth.differentiable(judged[0].draw))

@@ -20,10 +20,10 @@ from . import (
     softmaxes,
     uneven,
 )
-from .binding import Bound, bind, recognise
+from .binding import Bound, recognise
 from .operation import Known, Operation, Setting
 
-__all__ = ["Bound", "Known", "Operation", "Setting", "bind", "get", "names", "recognise"]
+__all__ = ["Bound", "Known", "Operation", "Setting", "get", "names", "recognise"]
 
 _FAMILIES = (
     *(products, convolutions, poolings, activations, norms, softmaxes, losses, attention, indexing, composed),

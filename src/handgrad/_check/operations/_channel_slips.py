@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..slips import Backwards, Slip
-from ..slips.draw import reordered, reread
+from ..slips.orders import reordered, reread
 from ._convolution import Convolution
 from ._reading import read
 

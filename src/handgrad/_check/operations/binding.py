@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import permutations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ..case import Case, Vjp, same
+from ..case import Vjp, same
 from ..slips import Backwards, Linear
 from .layouts import Layout, World, worlds
 from .operation import Known, Operation, Options
@@ -97,15 +97,8 @@ class Bound:
         return layout.back(gradient)
 
 
-def bind(case: Case) -> Bound | None:
-    """The case's operation with its operands, None where there is none or it gives another output."""
-    if case.operation is None:
-        return None
-    return next(fitting(case.operation, case.inputs, case.output, lambda _roles, _output: [case.options]), None)
-
-
-def recognise(inputs: Mapping[str, Tensor], output: Tensor) -> tuple[Operation, Mapping[str, Any]] | None:
-    """The operation, and its options, that gives this output of these inputs; None where none does."""
+def recognise(inputs: Mapping[str, Tensor], output: Tensor) -> Bound | None:
+    """The operation, bound to these inputs, that gives this output of them; None where none does."""
     from . import get, names
 
     # in PyTorch's layout first: a batch of signals can also be read as one image
@@ -114,7 +107,7 @@ def recognise(inputs: Mapping[str, Tensor], output: Tensor) -> tuple[Operation, 
             operation = get(name)
             found = next(fitting(operation, inputs, output, operation.guesses, plain=plain), None)
             if found is not None:
-                return found.operation, found.options
+                return found
     return None
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..slips import Backwards, Linear, Slip
-from ..slips.draw import reordered, reread, shuffled, shuffles
+from ..slips.orders import reordered, reread, shuffled, shuffles
 from ._axis_slips import Axes, geometries
 from ._channel_slips import flip_slip, groups, kernels
 from ._convolution import Convolution

@@ -6,6 +6,7 @@ rest of the forward pass is often a single known operation.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -67,16 +68,15 @@ def _case(world: World, slope: Derivative, user: Tensor | None, above: Tensor | 
         return None
     others = {name: from_library(world.state.names[name]) for name in _beside(world, slope)}
     inputs = {slope.name: slope.value, **{name: value for name, value in others.items() if value is not None}}
-    known = recognise(inputs, slope.output)
     return Case(
         inputs=inputs,
         output=slope.output,
         grad_output=world.grad_output if above is None else above,
         user={slope.name: user},
         vjp=lambda grad_output: {slope.name: slope.vjp(grad_output)},
-        operation=known[0] if known else None,
-        options=known[1] if known else {},
+        bound=recognise(inputs, slope.output),
         tolerance=TOLERANCE,
+        code="\n".join(ast.unparse(statement) for _, statement in world.backward),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -61,12 +60,10 @@ class Draw:
         """Whether two tensors agree to this case's rounding."""
         return same(first, second, self.tolerance)
 
-    @cached_property
+    @property
     def bound(self) -> Bound | None:
         """The operation with its roles filled by this case's inputs; None where it is not known or does not fit."""
-        from ..operations import bind
-
-        return bind(self.case)
+        return self.case.bound
 
     def at(self, other: str, value: Tensor) -> Linear | None:
         """The true backward pass with another value for one input; None where it cannot be had."""
@@ -153,27 +150,3 @@ class Draw:
             if not any(tensor.shape == other.shape and torch.equal(tensor, other) for other in known):
                 found[f"the saved `{name}`"] = tensor
         return {label: tensor.detach() for label, tensor in found.items() if tensor.is_floating_point()}
-
-
-def reordered(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """The tensor's numbers in the order of the permuted axes, in its own shape: what a reshape for a permute makes."""
-    return tensor.permute(axes).reshape(tensor.shape)
-
-
-def shuffled(tensor: Tensor, taken: tuple[int, ...], for_: tuple[int, ...]) -> Tensor:
-    """Laid out in the order of one permutation of its axes and read as that of another."""
-    sizes = [tensor.shape[axis] for axis in for_]
-    inverse = [for_.index(axis) for axis in range(len(for_))]
-    return tensor.permute(taken).reshape(sizes).permute(inverse)
-
-
-def shuffles() -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Every pair of different orders of three axes, for `shuffled`."""
-    orders = list(permutations(range(3)))
-    return [(taken, for_) for taken in orders for for_ in orders if taken != for_]
-
-
-def reread(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """The inverse of `reordered`: its memory taken for that of the permuted axes, then permuted back."""
-    inverse = [axes.index(axis) for axis in range(len(axes))]
-    return tensor.reshape([tensor.shape[axis] for axis in axes]).permute(inverse)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from . import Operands, Slip
-from .draw import Draw, reordered, reread, shuffled, shuffles
+from .draw import Draw
+from .orders import reordered, reread, shuffled, shuffles
 
 
 def operands(draw: Draw) -> Operands:

@@ -8,7 +8,8 @@ from itertools import combinations, permutations
 from torch import Tensor
 
 from . import Results, Slip
-from .draw import Draw, reordered, reread
+from .draw import Draw
+from .orders import reordered, reread
 
 
 def results(draw: Draw, gradient: Tensor, causes: Collection[str] | None = None) -> Results:
