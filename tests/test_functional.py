@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -11,10 +13,35 @@ from cases import ARRANGEMENTS, CASES, EMPTY, Case
 from handgrad.testing import conv_loop, conv_transpose_loop
 from oracles import assert_equal, gradients
 
-DTYPES = pytest.mark.parametrize(
-    "dtype",
-    [pytest.param(torch.float64, marks=pytest.mark.smoke, id="real"), pytest.param(torch.complex128, id="complex")],
-)
+# Complex numbers are for the reference alone, and `depthwise` for groups.
+RUNS = [
+    ("reference", torch.float64),
+    ("reference", torch.complex128),
+    ("native", torch.float64),
+    ("native:channels-last", torch.float64),
+    ("gemm", torch.float64),
+    ("depthwise", torch.float64),
+]
+
+
+def runs(cases: list[Any]) -> Any:
+    """Every case by every algorithm, in every dtype that it knows."""
+    return pytest.mark.parametrize(
+        ("case", "algorithm", "dtype"),
+        [
+            pytest.param(
+                case.values[0],
+                algorithm,
+                dtype,
+                id=f"{algorithm}-{'complex' if dtype.is_complex else 'real'}-{case.id}",
+                marks=[pytest.mark.smoke] * (algorithm == "reference" and not dtype.is_complex),
+            )
+            for case in cases
+            for algorithm, dtype in RUNS
+            if algorithm != "depthwise" or case.values[0].options.get("groups", 1) > 1
+        ],
+        indirect=["algorithm"],
+    )
 
 
 def everything(case: Case, x: Tensor, w: Tensor, dy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -25,8 +52,8 @@ def everything(case: Case, x: Tensor, w: Tensor, dy: Tensor) -> tuple[Tensor, Te
     return y, dx, dw
 
 
-@DTYPES
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.usefixtures("algorithm")
+@runs(CASES)
 def test_the_three_functions_are_the_loop_over_the_law(case: Case, dtype: torch.dtype) -> None:
     x, w, _, dy = case.operands(dtype)
     loop = (conv_transpose_loop if case.transposed else conv_loop)(x, w, dy, **case.options)
@@ -34,8 +61,8 @@ def test_the_three_functions_are_the_loop_over_the_law(case: Case, dtype: torch.
         assert_equal(ours, truth)
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128], ids=["real", "complex"])
-@pytest.mark.parametrize("case", CASES + EMPTY)
+@pytest.mark.usefixtures("algorithm")
+@runs(CASES + EMPTY)
 def test_output_and_gradients_are_the_frameworks(case: Case, dtype: torch.dtype) -> None:
     x, w, b, dy = case.operands(dtype)
     y, dx, dw = everything(case, x, w, dy)
@@ -52,6 +79,7 @@ def test_output_and_gradients_are_the_frameworks(case: Case, dtype: torch.dtype)
         assert_equal(ours, truth)
 
 
+@pytest.mark.usefixtures("algorithm")
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
 @pytest.mark.parametrize("case", [c for c in CASES if len(c.values[0].x) == len(c.values[0].w)][::4])
 def test_the_place_in_memory_does_not_matter(case: Case, arrangement: str) -> None:
@@ -61,6 +89,7 @@ def test_the_place_in_memory_does_not_matter(case: Case, arrangement: str) -> No
         assert_equal(ours, plain)
 
 
+@pytest.mark.usefixtures("algorithm")
 @pytest.mark.parametrize("axis", [0, 1, 2, 3])
 def test_expanded_operands(axis: int) -> None:
     """A broadcast axis has stride 0; so has every axis of the gradient of a sum."""
@@ -73,6 +102,7 @@ def test_expanded_operands(axis: int) -> None:
     assert_equal(hg.conv2d_weight(x, w.shape, dy), true_dw)
 
 
+@pytest.mark.usefixtures("algorithm")
 def test_the_gradient_of_a_sum_may_be_one_expanded_number() -> None:
     x, w = torch.randn(2, 3, 6, 5, dtype=torch.float64), torch.randn(4, 3, 3, 2, dtype=torch.float64)
     dy = torch.ones((), dtype=torch.float64).expand(2, 4, 4, 4)
@@ -80,6 +110,7 @@ def test_the_gradient_of_a_sum_may_be_one_expanded_number() -> None:
         assert_equal(ours, truth)
 
 
+@pytest.mark.usefixtures("algorithm")
 def test_flipped_and_lazily_conjugated_operands() -> None:
     """`conj` is a view with a bit set, and so is the `imag` of one: the bits must not be lost."""
     x, w = torch.randn(2, 3, 6, 5, dtype=torch.complex128), torch.randn(4, 3, 3, 2, dtype=torch.complex128)

@@ -15,7 +15,7 @@ from oracles import assert_equal, gradients
 
 LARGEST_KERNEL = {1: 6, 2: 4, 3: 3}
 DTYPES = st.sampled_from([torch.float64, torch.complex128])
-examples = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+examples = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
 
 @st.composite
@@ -86,12 +86,14 @@ def agrees(case: Case, dtype: torch.dtype) -> None:
     assert forms[0] - forms[3] == pytest.approx(forms[2], rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.usefixtures("algorithm")
 @examples
 @given(case=conv_cases(), dtype=DTYPES)
 def test_convolutions(case: Case, dtype: torch.dtype) -> None:
     agrees(case, dtype)
 
 
+@pytest.mark.usefixtures("algorithm")
 @examples
 @given(case=transposed_cases(), dtype=DTYPES)
 def test_transposed_convolutions(case: Case, dtype: torch.dtype) -> None:

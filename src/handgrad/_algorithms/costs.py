@@ -35,7 +35,7 @@ _DENSE = {
     ("reference", _SINGLE): Cost(50, 8, 8, 6),
     ("reference", _DOUBLE): Cost(50, 4, 4, 3),
 }
-_DEPTHWISE = {
+_NARROW = {
     ("depthwise", _SINGLE): Cost(15, 12, 12, 12),
     ("depthwise", _DOUBLE): Cost(15, 6, 6, 6),
     ("gemm", _SINGLE): Cost(15, 3, 3, 3),
@@ -62,7 +62,7 @@ def seconds(name: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, th
     if not a.is_cpu:  # a GPU's own library, and nothing else, is made for it
         return 0.0 if name == "native" else inf
     dtype = _SUMMED_IN[a.dtype]
-    cost = (_DEPTHWISE if is_depthwise(op, a, b, geometry) else _DENSE).get((name, dtype))
+    cost = (_NARROW if is_narrow(op, a, b, geometry) else _DENSE).get((name, dtype))
     if cost is None or (name in _OURS and a.dtype != dtype) or (name == "native" and a.is_complex()):
         return inf
     rate: float = getattr(cost, op) * 1e9 * threads
@@ -75,9 +75,10 @@ def flops(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> int:
     return 2 * N * O * per_group * prod(geometry.kernel) * prod(geometry.output)
 
 
-def is_depthwise(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> bool:
-    """Whether each group has one input channel, and there is more than one group."""
-    return geometry.groups > 1 and sizes(op, a, b, geometry)[2] == 1
+def is_narrow(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> bool:
+    """Whether there are several groups, each of a few channels at most: `depthwise` is made for these."""
+    _, O, per_group = sizes(op, a, b, geometry)
+    return geometry.groups > 1 and max(per_group, O // geometry.groups) <= 4
 
 
 def sizes(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> tuple[int, int, int]:

@@ -91,4 +91,7 @@ def _split(geometry: ConvGeometry) -> tuple[Ints, _Ends]:
 
 
 def _pad(x: Tensor, ends: _Ends) -> Tensor:
-    return F.pad(x, ends) if any(ends) else x
+    """Grown first, then cropped: a window may see so little of the input that its crop reaches into its padding."""
+    for part in ([max(end, 0) for end in ends], [min(end, 0) for end in ends]):
+        x = F.pad(x, part) if any(part) else x
+    return x
