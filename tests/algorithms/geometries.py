@@ -41,6 +41,15 @@ class Drawn:
         return (self.N, self.C, *g.input), (self.O, self.C // g.groups, *g.kernel), (self.N, self.O, *g.output)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the output is as large as it can be."""
+        g = self.geometry
+        last = (
+            length * s + d * (k - 1) for length, s, d, k in zip(g.output, g.stride, g.dilation, g.kernel, strict=True)
+        )
+        return all(position >= room for position, room in zip(last, g.padded, strict=True))
+
+    @property
     def products(self) -> int:
         return prod(self.sizes[1]) * self.N * prod(self.geometry.output)
 

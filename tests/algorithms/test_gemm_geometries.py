@@ -120,12 +120,11 @@ def test_blocks_may_be_as_small_as_can_be(
 @pytest.mark.parametrize("name", KERNELS)
 def test_public_functions_lead_there(name: str) -> None:
     """The same bits from `hg.conv1d` … `hg.conv3d_input` with `algorithm=`."""
-    for case in (drawn(seed, narrow=name == "depthwise") for seed in range(60)):
+    drawings = (drawn(seed, narrow=name == "depthwise") for seed in range(60))
+    for case in (case for case in drawings if case.is_whole and case.N):
         (x, w, dy), g = case.operands(), case.geometry
         options = {"stride": g.stride, "padding": g.padding, "dilation": g.dilation, "groups": g.groups}
         call = f"conv{g.dims}d"
-        if (0 in x.shape) or getattr(hg, call)(x, w, algorithm="reference", **options).shape != dy.shape:
-            continue
         found = Results(
             getattr(hg, call)(x, w, algorithm=name, **options),
             getattr(hg, f"{call}_weight")(x, w.shape, dy, algorithm=name, **options),
