@@ -73,6 +73,15 @@ def test_the_slope_at_a_kink_is_a_convention(at_zero: float) -> None:
     assert report.ok, report
 
 
+def test_a_gradient_that_is_no_number_at_a_kink_is_said_and_not_called_wrong() -> None:
+    def backward(g: Any, v: Any) -> Any:
+        return g[:, None] * v / np.linalg.norm(v, axis=1, keepdims=True)
+
+    report = check((lambda v: np.linalg.norm(v, axis=1), backward), inputs=(np.array([[0.0, 0.0], [3.0, -1.0]]),))
+    assert report.ok
+    assert report.gradients[0].note == "at your own inputs, a kink, it is NaN or infinite"
+
+
 def test_an_empty_input_shows_nothing() -> None:
     report = check((lambda x: x**2, lambda g, x: 3 * g * x), inputs=["x=0x3"])
     assert report.verdict == "inconclusive"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 from typing import Any
 
 import numpy as np
@@ -234,6 +235,20 @@ def test_a_result_that_backward_knows_nothing_of_is_said() -> None:
     assert "the first result is the output: backward takes no gradient of the further array that forward returns" in (
         report.notes
     )
+
+
+@pytest.mark.parametrize("name", ["state", "dstate"])
+def test_outputs_inside_a_tuple_are_refused(name: str) -> None:
+    source = f"""
+def backward(dy, {name}, x):
+    dc, dq = {name}
+    return dy * np.cos(x) - dc * np.sin(x) + 2 * x * dq
+"""
+    namespace: dict[str, Any] = {"np": np}
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    exec(compile(source, name, "exec"), namespace)
+    with pytest.raises(HandgradError, match="backward takes 2 gradients, but forward returns 1 array side by side"):
+        check((lambda x: (np.sin(x), (np.cos(x), x**2)), namespace["backward"]), inputs=["x=3x4"])
 
 
 def test_an_operation_has_one_output() -> None:

@@ -145,6 +145,19 @@ def test_a_meta_tensor_holds_nothing() -> None:
         check((lambda x: 2 * x, lambda g, x: torch.empty(len(x), device="meta") + 0 * g.to("meta")), inputs=["x=3"])
 
 
+def test_a_gradient_as_a_list_of_lists() -> None:
+    assert check((lambda x: 2 * x, lambda g, x: (2 * g + 0 * x).tolist()), inputs=["x=3x4"]).ok
+    both = lambda g, x, y: [(y * g).tolist(), np.array(x * g, dtype=object)]  # noqa: E731
+    assert check((lambda x, y: np.multiply(x, y), both), inputs=["x=3x4", "y=3x4"]).ok
+
+
+def test_integers_have_no_gradient() -> None:
+    with pytest.raises(
+        HandgradError, match=r"check: the forward of `<lambda>` returns integers, which have no gradient"
+    ):
+        check((lambda x: x.long(), lambda g, x: g * x), inputs=["x=3x4"])
+
+
 def test_a_function_that_is_not_written_in_python() -> None:
     for forward in (np.tanh, torch.tanh, functools.partial(np.tanh)):
         assert check((forward, lambda g, x: g * (1 - np.tanh(x) ** 2)), inputs=["x=3x4"]).ok

@@ -22,6 +22,9 @@ STEP = 1e-5  # how far beside the kink
 AGREED = 1e-3  # relative to the size of the terms of a sum
 
 
+_INFINITE = Finding("not-differentiable-here", "at your own inputs, a kink, it is NaN or infinite")
+
+
 def at_kink(subject: Subject, draw: Draw, grad: Tensor) -> dict[str, Finding]:
     """What is wrong with the user's gradients at a kink itself, by name."""
     user = subject.run(draw.inputs, draw.options).backward(grad)
@@ -30,7 +33,7 @@ def at_kink(subject: Subject, draw: Draw, grad: Tensor) -> dict[str, Finding]:
     for name in truth.differentiable(draw):
         value, near = user.get(name), [gradients[name] for gradients in beside]
         if value is not None and value.shape == draw.inputs[name].shape and len(near) == 2 * PAIRS:
-            finding = _judged(value, near, draw.inputs[name])
+            finding = _judged(value, near, draw.inputs[name]) if value.isfinite().all() else _INFINITE
             found |= {name: finding} if finding is not None else {}
     return found
 

@@ -70,7 +70,10 @@ def _by_output(name: str, judged: Sequence[Judged], parts: Parts) -> tuple[list[
 def _at_kink(name: str, judged: Sequence[Judged]) -> Gradient | None:
     """Wrong at the kink itself, though right beside it."""
     for one in judged:
-        if finding := one.at_kink.get(name):
+        finding = one.at_kink.get(name)
+        if finding is not None and finding.cause == "not-differentiable-here":
+            return replace(_compared(name, one), note=finding.message)
+        if finding is not None:
             return replace(_compared(name, one), verdict="wrong", relative_error=None, findings=(finding,))
     return None
 

@@ -112,6 +112,24 @@ def is_floating(value: object) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
+def is_differentiable(value: object) -> bool:
+    """Whether it is floating point: an array or tensor, or a number."""
+    return is_floating(value) or isinstance(value, float | np.floating)
+
+
+def numbers(value: Any) -> Any:
+    """A list of numbers, or of such lists, as the array that it stands for; anything else as it is."""
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        value = value.tolist()
+    if not isinstance(value, list) or not value:
+        return value
+    try:
+        array = np.array([numbers(item) for item in value])
+    except (ValueError, TypeError):
+        return value
+    return array if array.dtype.kind in "fiub" else value
+
+
 def is_complex(value: object) -> bool:
     """Whether it is a tensor, an array or a number with an imaginary part."""
     if isinstance(value, Tensor):
@@ -145,7 +163,7 @@ def gradient(value: Any) -> Tensor | None:
         pair = torch.view_as_real(torch.as_tensor(value).detach().resolve_conj().to(torch.complex128))
         size = float(pair.abs().max()) if pair.numel() else 0.0
         return pair[..., 0].clone() if pair.numel() == 0 or pair[..., 1].abs().max() <= 1e-9 * size else pair
-    tensor = from_library(value)
+    tensor = from_library(numbers(value))
     return None if tensor is None else tensor.to(torch.float64)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._errors import error
 from . import arguments as args
 from .calling import is_floating, is_numeric
 from .returned import is_gradient_name
@@ -59,14 +60,18 @@ def _leading(value: tuple[Any, ...] | list[Any]) -> int:
 
 def _gradients(backward: Callable[..., Any] | None, most: int, taken: Collection[str]) -> tuple[int, bool]:
     """How many gradients a backward takes, and whether it takes them as one tuple."""
-    if backward is None or most < 2:
+    if backward is None or most < 1:
         return 1, False
     if (star := args.rest(backward)) is not None and is_gradient(star):
         return most, False
     known = [p.name for p in args.parameters(backward)]
-    count = sum(is_gradient(name) and name not in taken for name in known)
+    free = [name for name in known if name not in taken]
+    count = sum(is_gradient(name) or (name != known[0] and _holds_gradients(backward, name)) for name in free)
+    if count > most:
+        what = f"backward takes {count} gradients, but forward returns {most} array{'s' * (most > 1)} side by side"
+        raise error("check", what, hint="return the outputs side by side: `return y, h, c`")
     if count > 1:
-        return min(count, most), False
+        return count, False
     inside = _unpacked(backward, known[0]) if known and known[0] not in taken else 0
     return (min(inside, most), True) if inside > 1 else (1, False)
 
@@ -81,6 +86,17 @@ _GRADIENTS = (
     r"d(?!en|iff|ist|ata|im|rop|iag|ecay|et|il|epth|type|ev|ict)\w+|(upstream|cotangent|cot|gout|up)_?\w*"
     r"|(g|ct|adj|bar)_?[a-z]?\d*|\w+_?bar\d*"
 )
+
+
+def _holds_gradients(backward: Callable[..., Any], name: str) -> bool:
+    """Whether an argument is taken apart into gradients: `dh, dc = state`."""
+    found = source(backward)
+    for node in ast.walk(found.tree) if found is not None else ():
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == name:
+            parts = [part for target in node.targets if isinstance(target, ast.Tuple) for part in target.elts]
+            if parts and all(isinstance(part, ast.Name) and is_gradient(part.id) for part in parts):
+                return True
+    return False
 
 
 def _unpacked(backward: Callable[..., Any], name: str) -> int:

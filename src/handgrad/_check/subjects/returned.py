@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
-from .calling import gradient, is_numeric
+from .calling import gradient, is_numeric, numbers
 
 # A loss has no gradient with respect to these, whatever their dtype; two of them mean other things elsewhere.
 _TARGETS = {
@@ -95,6 +96,9 @@ def by_position(
     if isinstance(value, Mapping):
         return Returned(_by_name(value, differentiable))
     items = list(value) if isinstance(value, tuple | list) else [value]
+    table, shapes = numbers(value), [tuple(arguments[name].shape) for name in differentiable]
+    if isinstance(table, np.ndarray) and [table.shape] == shapes:
+        items = [table]  # one gradient, as a list of lists
     while len(items) > len(arguments) and items[-1] is None:
         items.pop()
     tensors = [name for name, argument in arguments.items() if is_numeric(argument) and hasattr(argument, "shape")]

@@ -13,7 +13,17 @@ import torch
 from torch import Tensor
 
 from ..._errors import HandgradError, error
-from .calling import Library, UserCodeError, from_library, is_complex, is_single_precision, steady, to_library
+from .calling import (
+    Library,
+    UserCodeError,
+    from_library,
+    is_complex,
+    is_differentiable,
+    is_numeric,
+    is_single_precision,
+    steady,
+    to_library,
+)
 from .library import guess
 from .start import Start
 from .traced import traced
@@ -158,6 +168,8 @@ class Subject:
             start = self.adapter.start(given, options, library=library, track=track)
         if any(map(is_complex, start.outputs)):
             raise error("check", f"the forward of `{self.name}` returns complex numbers", hint=_REAL)
+        if not any(map(is_differentiable, start.outputs)) and all(map(is_numeric, start.outputs)):
+            raise error("check", f"the forward of `{self.name}` returns integers, which have no gradient")
         made, self.outputs = [from_library(output) for output in start.outputs], len(start.outputs)
         wrong_kind = library == "torch" and not all(isinstance(output, Tensor) for output in start.outputs)
         if any(output is None for output in made) or (wrong_kind and not self._settled):
