@@ -104,7 +104,8 @@ def main() -> None:
     if sys.platform == "linux":
         limit()
     try:
-        channel.send(report=encode(check_target(request)))
+        report = check_target(request)
+        channel.send(report=encode(report), example=report.example)
     except HandgradError as problem:
         channel.send(usage=str(problem))
     except MemoryError:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._errors import error
 from .causes import CAUSES
 from .findings import Finding, Gradient, Location
 
 if TYPE_CHECKING:
     from rich.text import Text
+
+    from .._explain import Trace
 
 __all__ = ["Finding", "Gradient", "Location", "Report", "Verdict"]
 
@@ -27,6 +30,8 @@ class Report:
     trace: tuple[Mapping[str, Any], ...] = ()  # flat scripts: one entry a tensor line
     message: str | None = None  # of an error or an inconclusive check
     notes: tuple[str, ...] = ()  # what holds for the whole: how inputs were drawn, what was recognised
+    # a draw at which a convolution is wrong, as `example.Example` writes it
+    example: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -54,6 +59,22 @@ class Report:
             one = f"{len(wrong)} of {total} gradients{of} {'is' if len(wrong) == 1 else 'are'} wrong"
             return f"{every} wrong" if total == 1 else one
         return f"{total} gradients{of}"
+
+    def explain(self) -> Trace:
+        """The convolution at a draw at which a gradient is wrong, with the claim beside the right one, as a page.
+
+        Raises:
+            HandgradError: where no gradient of a convolution is wrong.
+        """
+        if self.example is None:
+            hint = "`hg.explain` shows any convolution"
+            raise error(
+                "explain", "the report has no wrong gradient of a convolution to show", hint, verdict=self.verdict
+            )
+        from .example import Example
+        from .page import explained
+
+        return explained(Example.of(self.example), self.gradients)
 
     def text(self, *, verbose: bool = False) -> Text:
         """The report for a terminal; with `verbose` whole arrays, where the check kept them."""

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def _report(apart: _Apart, stage: str, said: dict[str, Any] | None, timeout: flo
             what = f"the checker itself failed while in {stage}: {said['failure']}"
             return Report("inconclusive", None, message=what)
         with contextlib.suppress(KeyError, TypeError, ValueError):
-            return decode(said["report"])
+            return replace(decode(said["report"]), example=said["example"])
         return Report("error", None, message="the checked code wrote over the checker's report")
     if apart.timed_out:
         return Report("inconclusive", None, message=f"not done within {timeout:g} s, while in {stage}")

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -76,8 +77,15 @@ class _Command(click.Command):
     help="For everything.",
 )
 @click.option("as_json", "--json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "html_file",
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a page: a wrong convolution explained, yours beside the right one; else the report.",
+)
 @click.option("--verbose", is_flag=True, help="Print whole arrays.")
-def check(target: str, as_json: bool, timeout: float, **asked: Any) -> None:
+def check(target: str, as_json: bool, timeout: float, html_file: Path | None, **asked: Any) -> None:
     """Check the hand-written backward pass in TARGET: file.py, file.py:Name, or module:Name.
 
     Checking a file runs it, in a process of its own that is ended after the timeout.
@@ -87,7 +95,20 @@ def check(target: str, as_json: bool, timeout: float, **asked: Any) -> None:
     """
     report, code = _report(request_of(target=target, **asked), timeout)
     show(report, as_json=as_json, verbose=asked["verbose"])
+    if html_file is not None:
+        write_page(report, html_file)
     sys.exit(code)
+
+
+def write_page(report: Report, path: Path) -> None:
+    """The report as a page. Fails as click does where the file cannot be written."""
+    from .._check.page import plain
+
+    html = report.explain().to_html() if report.example else plain(str(report), f"handgrad check: {report.verdict}")
+    try:
+        path.write_text(html, encoding="utf-8")
+    except OSError as problem:
+        raise click.FileError(str(path), problem.strerror) from problem
 
 
 def _report(request: Request, timeout: float) -> tuple[Report, int]:

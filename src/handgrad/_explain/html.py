@@ -99,7 +99,8 @@ def _tensor(trace: Trace, view: View) -> dict[str, Any]:
         return compact(box.at(index)), kind_of(trace, box, index)
 
     matrix, widest = box.name.endswith("columns"), max(map(len, view.shown[-2:]))
-    whole = all(value == round(value) for value in view.values() if isfinite(value))
+    # beside a claim, whose numbers are to be compared, only what is really large is shades
+    whole = bool(trace.compared) or all(value == round(value) for value in view.values() if isfinite(value))
     return {
         "name": box.name,
         "symbol": box.symbol,

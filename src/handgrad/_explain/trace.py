@@ -89,7 +89,8 @@ class Trace:
         given = {name: claim for name, claim in claims.items() if claim is not None}
         if not given:
             raise error("compare", "nothing to compare: give output, input, weight or bias")
-        return replace(self, compared={name: compared(self, name, claim, findings) for name, claim in given.items()})
+        new = {name: compared(self, name, claim, findings) for name, claim in given.items()}
+        return replace(self, compared={**self.compared, **new})
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the page (.html), the picture (.svg), the numbers (.json) or the text (.txt), and return the path.

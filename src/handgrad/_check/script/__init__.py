@@ -12,6 +12,7 @@ from ..._errors import HandgradError
 from ..report import Gradient, Report
 from ..subjects.calling import UserCodeError
 from ..subjects.explaining import user_frame, user_traceback
+from .example import plain_example
 from .program import Program, load, new_namespace, running, unrolled
 from .trace import Recorder, entries, suspicion_at, traced_run
 from .verdict import judge
@@ -78,7 +79,9 @@ def check_script(path: str, output: str, grad_output: str | None, wrt: Mapping[s
         return _error(failed, trace, gradients)
     verdicts = {gradient.verdict for gradient in gradients}
     verdict = next((v for v in ("wrong", "inconclusive") if v in verdicts), "correct")
-    return Report(verdict, None, gradients, trace)  # type: ignore[arg-type]
+    wrong = [item for item, gradient in zip(wrt.items(), gradients, strict=True) if gradient.verdict == "wrong"]
+    example = plain_example(program, Claim(output, grad_output, *wrong[0])) if wrong else None
+    return Report(verdict, None, gradients, trace, example=example)  # type: ignore[arg-type]
 
 
 def _run(path: str) -> tuple[Program | None, BaseException | None, Recorder | None]:
