@@ -17,7 +17,7 @@ from .script import check_script, trace_script
 from .subjects import Subject, UserCodeError, finding
 from .subjects.calling import call, steady
 from .subjects.explaining import user_frame, user_traceback
-from .unused import refuse_repeated
+from .unused import refuse_no_expression, refuse_repeated
 
 _SCRIPT_OPTIONS = "a flat script takes --output, --grad-output and --wrt VARIABLE=GRADIENT"
 
@@ -83,6 +83,9 @@ def _script(request: Request, target: finding.Target) -> Report:
             "check", f"`--wrt {' '.join(request.wrt)}` is not VARIABLE=GRADIENT", example="kernel=grads_weights"
         )
     refuse_repeated("--wrt", [name for name, _, _ in pairs])
+    asked = [("--output", request.output), ("--grad-output", request.grad_output)]
+    for option, text in [*asked, *(("--wrt", f"{name}, {gradient}") for name, _, gradient in pairs)]:
+        refuse_no_expression(option, text or "None")
     return check_script(path, request.output, request.grad_output, {name: gradient for name, _, gradient in pairs})
 
 

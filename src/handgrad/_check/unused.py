@@ -1,8 +1,10 @@
-"""What was asked for and would change nothing is refused: a report on something else than was meant misleads."""
+"""What was asked for and would change nothing, or cannot be, is refused: a report on something else misleads."""
 
 from __future__ import annotations
 
+import ast
 import inspect
+import math
 from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -14,9 +16,10 @@ from .subjects.arguments import option_of
 
 
 def refuse_unused_options(subject: Subject, operation: Operation | None, options: Mapping[str, Any]) -> None:
-    """Raise `HandgradError` if an option is neither an argument of the code nor the declared operation's."""
+    """Raise `HandgradError` if an option is too small, or neither an argument of the code nor of the operation."""
     known = options_of(operation) if operation is not None else set()
-    for name in options:
+    for name, value in options.items():
+        _refuse_impossible(name, value)
         if name not in known and not _takes(subject, name):
             what = f"`{subject.name}` takes no `{name}`"
             if operation is not None:
@@ -45,6 +48,24 @@ def refuse_repeated(option: str, names: Sequence[str]) -> None:
     """Raise `HandgradError` if a name comes twice, of which only one could be used."""
     if repeated := [name for name in names if names.count(name) > 1]:
         raise error("check", f"`{option} {repeated[0]}=…` is given {names.count(repeated[0])} times")
+
+
+_AT_LEAST = {"stride": 1, "dilation": 1, "groups": 1, "kernel_size": 1, "padding": 0, "output_padding": 0, "eps": 0}
+
+
+def _refuse_impossible(name: str, value: Any) -> None:
+    numbers = value if isinstance(value, tuple | list) else (value,)
+    least = _AT_LEAST.get(name)
+    if least is not None and any(isinstance(n, int | float) and not least <= n < math.inf for n in numbers):
+        raise error("check", f"`{name}` is {value}", needed=f"{least} or more")
+
+
+def refuse_no_expression(option: str, text: str) -> None:
+    """Raise `HandgradError` if what should be a variable, or an expression in variables, is none."""
+    try:
+        ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError):
+        raise error("check", f"`{option} {text}` names no variable of the script") from None
 
 
 def _takes(subject: Subject, name: str) -> bool:

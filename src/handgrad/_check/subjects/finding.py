@@ -43,7 +43,8 @@ class Target:
 def parse(text: str) -> Target:
     """`path/file.py:Name` as path and name. Raises `HandgradError` if the file is not there."""
     module, colon, name = text.rpartition(":")
-    target = Target(module, name) if colon and module and "/" not in name else Target(text)
+    named = colon and module and "/" not in name and not Path(text).is_file()
+    target = Target(module, name) if named else Target(text)
     if target.is_file and not Path(target.module).is_file():
         raise error("check", f"there is no file {target.module}", hint="TARGET is file.py, file.py:Name or module:Name")
     if not target.is_file and not target.name:
