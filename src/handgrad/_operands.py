@@ -104,19 +104,24 @@ def arranged(result: Tensor, input: Tensor | None, weight: Tensor | None, gradie
     But in 1-d it looks at the weight alone, and its gradients of complex numbers and, in 3-d on a CPU, all kernels but
     those of single precision and bfloat16 only write contiguous results.
     """
-    dims = result.dim() - 2
-    plain = (
-        dims == 3 and result.device.type == "cpu" and result.dtype in (torch.float64, torch.complex128, torch.float16)
-    )
-    known = [] if plain or (gradient and result.is_complex()) else [weight] if dims == 1 else [input, weight]
-    last = any(_is_channels_last(operand.shape, operand.stride()) for operand in known if operand is not None)
-    strides = _strides(result.shape, last)
-    if result.stride() == strides:
-        return result
-    return result.new_empty_strided(result.shape, strides).copy_(result)
+    known = tuple((operand.shape, operand.stride()) for operand in (input, weight) if operand is not None)
+    if result.dim() == 3:
+        known = known[1:] if input is not None else known
+    strides = _wanted(result.shape, result.dtype, result.is_cpu, gradient, known)
+    return result if result.stride() == strides else result.new_empty_strided(result.shape, strides).copy_(result)
 
 
 @cached
+def _wanted(
+    shape: Ints, dtype: torch.dtype, on_cpu: bool, gradient: bool, known: tuple[tuple[Ints, Ints], ...]
+) -> Ints:
+    """The strides of a result, from the sizes and strides of the operands that have a say."""
+    plain = len(shape) == 5 and on_cpu and dtype in (torch.float64, torch.complex128, torch.float16)
+    if plain or (gradient and dtype.is_complex):
+        return _strides(shape, False)
+    return _strides(shape, any(_is_channels_last(*operand) for operand in known))
+
+
 def _is_channels_last(shape: Ints, strides: Ints) -> bool:
     """Whether strides grow from C over the last axis up to N, by the framework's own rules for axes of one or none."""
     if len(shape) == 3:  # (N, C, I) → (N, C, 1, I), as the framework computes in 1-d
@@ -130,7 +135,6 @@ def _is_channels_last(shape: Ints, strides: Ints) -> bool:
     return True
 
 
-@cached
 def _strides(shape: Ints, last: bool) -> Ints:
     """The framework's strides, for axes of one as well: from them it tells the format of what comes next."""
     strides, step = [0] * len(shape), 1

@@ -50,7 +50,6 @@ def gemm(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     monkeypatch.setattr(run, "load", modules.load)
     monkeypatch.setattr(run, "_chosen", {})
     monkeypatch.setattr(modules, "_numba_is_there", lambda: True)
-    monkeypatch.setattr(modules, "_is_written", lambda _: True)
     monkeypatch.setattr(costs, "_DENSE", costs._DENSE | {("gemm", torch.float32): costs.Cost(0, 1e6, 1e6, 1e6)})
     return kernel
 
@@ -218,7 +217,6 @@ def test_without_numba_one_warning_and_everything_works(monkeypatch: pytest.Monk
             raise ImportError("No module named 'numba'")
         return import_module(name, package)
 
-    monkeypatch.setattr(modules, "_is_written", lambda _: True)
 
     monkeypatch.setattr(modules, "import_module", absent)
     monkeypatch.setattr(run, "_chosen", {})

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from .._cache import cached
 from .._geometry import ConvGeometry, Ints, spans
-from .reference import Algorithm, in_float32
+from .reference import HALVES, Algorithm, in_float32
 
 _Ends = list[int]
+_Options = tuple[Ints, Ints, Ints, bool, Ints, int]
 
 
 def refusal(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:  # noqa: ARG001
@@ -27,42 +28,40 @@ def refusal(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:  # no
 def _in_float32_on_a_cpu(algorithm: Algorithm) -> Algorithm:
     """A GPU sums halves in float32 by itself, and rounds at the end."""
     widened = in_float32(algorithm)
-    return lambda a, b, geometry: (widened if a.is_cpu else algorithm)(a, b, geometry)
+
+    def call(a: Tensor, b: Tensor, geometry: ConvGeometry) -> Tensor:
+        return (widened if a.is_cpu and a.dtype in HALVES else algorithm)(a, b, geometry)
+
+    return call
 
 
 @_in_float32_on_a_cpu
 def conv(x: Tensor, w: Tensor, geometry: ConvGeometry) -> Tensor:
     """x (N, C, *I), w (O, C/G, *K) → y (N, O, *L)."""
-    padding, ends = _split(geometry)
-    g, none = geometry, (0,) * geometry.dims
-    return torch.convolution(_pad(x, ends), w, None, g.stride, padding, g.dilation, False, none, g.groups)
+    ends, options = _split(geometry)
+    return torch.convolution(_pad(x, ends), w, None, *options)
 
 
 @_in_float32_on_a_cpu
 def conv_weight(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     """x (N, C, *I), dy (N, O, *L) → dw (O, C/G, *K)."""
-    padding, ends = _split(geometry)
-    size = (dy.shape[1], x.shape[1] // geometry.groups, *geometry.kernel)
-    return _backward(dy, _pad(x, ends), _size_alone(x, size), geometry, padding, "weight")
+    ends, options = _split(geometry)
+    w = _size_alone(x, (dy.shape[1], x.shape[1] // geometry.groups, *geometry.kernel))
+    _, dw, _ = _backward(dy, _pad(x, ends), w, None, *options, (False, True, False))
+    return cast("Tensor", dw)
 
 
 @_in_float32_on_a_cpu
 def conv_input(w: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     """w (O, C/G, *K), dy (N, O, *L) → dx (N, C, *I)."""
-    padding, ends = _split(geometry)
+    ends, options = _split(geometry)
     grid = (size + low + high for size, low, high in zip(geometry.input, ends[-2::-2], ends[::-2], strict=True))
-    size = (dy.shape[0], w.shape[1] * geometry.groups, *grid)
-    dx = _backward(dy, _size_alone(w, size), w, geometry, padding, "input")
+    x = _size_alone(w, (dy.shape[0], w.shape[1] * geometry.groups, *grid))
+    dx, _, _ = _backward(dy, x, w, None, *options, (True, False, False))
     return _pad(dx, [-end for end in ends])  # the adjoint of padding is cropping, and the reverse
 
 
-def _backward(dy: Tensor, x: Tensor, w: Tensor, geometry: ConvGeometry, padding: Ints, of: str) -> Tensor:
-    """The gradient of one operand, which itself only has a size."""
-    g, none, wanted = geometry, (0,) * geometry.dims, (of == "input", of == "weight", False)
-    found = torch.ops.aten.convolution_backward(
-        dy, x, w, None, g.stride, padding, g.dilation, False, none, g.groups, wanted
-    )
-    return cast("Tensor", found[wanted.index(True)])
+_backward = torch.ops.aten.convolution_backward
 
 
 def _size_alone(like: Tensor, size: Ints) -> Tensor:
@@ -71,27 +70,32 @@ def _size_alone(like: Tensor, size: Ints) -> Tensor:
 
 
 @cached
-def _split(geometry: ConvGeometry) -> tuple[Ints, _Ends]:
-    """Padding for PyTorch to do, and what is left for `F.pad` in its order: (low, high) from the last axis on.
+def _split(geometry: ConvGeometry) -> tuple[_Ends, _Options]:
+    """What is left for `F.pad`, in its order, (low, high) from the last axis on; and PyTorch's own arguments.
 
     The windows see (L − 1)·stride + span positions from −low on; on the high side that is less than the padded input
     where a stride leaves rows unread.
     """
-    covers = zip(spans(geometry.kernel, geometry.dilation), geometry.stride, geometry.output, strict=True)
+    g = geometry
+    covers = zip(spans(g.kernel, g.dilation), g.stride, g.output, strict=True)
     sees = [(length - 1) * stride + span for span, stride, length in covers]
-    sides = [(low, high) for low, high in geometry.padding]
     by_itself = all(
         low == high and 0 <= low + size + high - seen < stride
-        for (low, high), size, seen, stride in zip(sides, geometry.input, sees, geometry.stride, strict=True)
+        for (low, high), size, seen, stride in zip(g.padding, g.input, sees, g.stride, strict=True)
     )
+    none = (0,) * g.dims
     if by_itself:
-        return tuple(low for low, _ in sides), [0, 0] * geometry.dims
-    exact = [(low, seen - low - size) for (low, _), size, seen in zip(sides, geometry.input, sees, strict=True)]
-    return (0,) * geometry.dims, [end for pair in reversed(exact) for end in pair]
+        padding, ends = tuple(low for low, _ in g.padding), [0, 0] * g.dims
+    else:
+        exact = [(low, seen - low - size) for (low, _), size, seen in zip(g.padding, g.input, sees, strict=True)]
+        padding, ends = none, [end for pair in reversed(exact) for end in pair]
+    return ends, (g.stride, padding, g.dilation, False, none, g.groups)  # False, none: not transposed
 
 
 def _pad(x: Tensor, ends: _Ends) -> Tensor:
     """Grown first, then cropped: a window may see so little of the input that its crop reaches into its padding."""
+    if not any(ends):
+        return x
     for part in ([max(end, 0) for end in ends], [min(end, 0) for end in ends]):
         x = F.pad(x, part) if any(part) else x
     return x

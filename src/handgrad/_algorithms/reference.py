@@ -22,7 +22,7 @@ from .._geometry import ConvGeometry, spans
 
 PIECE = 8 << 20  # bytes of columns at a time: they should still lie in the cache when the product reads them
 
-_WIDER = {torch.float16: torch.float32, torch.bfloat16: torch.float32}
+HALVES = (torch.float16, torch.bfloat16)
 Algorithm = Callable[[Tensor, Tensor, ConvGeometry], Tensor]
 
 
@@ -59,9 +59,9 @@ def in_float32(algorithm: Algorithm) -> Algorithm:
 
     @wraps(algorithm)
     def widened(a: Tensor, b: Tensor, geometry: ConvGeometry) -> Tensor:
-        if (wider := _WIDER.get(a.dtype)) is None:
+        if a.dtype not in HALVES:
             return algorithm(a, b, geometry)
-        return algorithm(a.to(wider), b.to(wider), geometry)
+        return algorithm(a.float(), b.float(), geometry)
 
     return widened
 

@@ -88,7 +88,7 @@ def finished(result: Tensor, size: Ints, input: Tensor | None, weight: Tensor | 
     """(N, C, *I) → `size`, which may have no batch, in the known operands' dtype and the memory format they imply."""
     dtype = next(operand.dtype for operand in (input, weight) if operand is not None)
     known = None if input is None else batched(input, result.dim() - 2)
-    result = arranged(result.to(dtype), known, weight, gradient)
+    result = arranged(result if result.dtype == dtype else result.to(dtype), known, weight, gradient)
     return result if result.dim() == len(size) else result.squeeze(0)
 
 
