@@ -47,7 +47,7 @@ def check_subject(subject: Subject, wanted: Wanted) -> Report:
         verdict=verdict,
         operation=made.operation.name if made.operation else None,
         gradients=tuple(gradients),
-        message=_message(subject, judged[0].draw, gradients) if verdict == "inconclusive" else None,
+        message=_message(subject, gradients) if verdict == "inconclusive" else None,
         notes=(*notes(subject, made, judged, problems), *left_out, *absent.notes),
         example=plain_example(subject, judged) if verdict == "wrong" else None,
     )
@@ -60,13 +60,11 @@ def _worst(gradients: Sequence[Gradient]) -> Verdict:
     return "inconclusive" if "inconclusive" in verdicts or not verdicts else "correct"
 
 
-def _message(subject: Subject, draw: Draw, gradients: Sequence[Gradient]) -> str:
+def _message(subject: Subject, gradients: Sequence[Gradient]) -> str:
     unclear = [gradient for gradient in gradients if gradient.verdict == "inconclusive"]
     if not unclear:
         if gradients:
             return "right at small sizes; at yours it does not agree with a difference along a random direction"
-        if not truth.differentiable(draw):
-            return f"no input of `{subject.name}` is floating point, so that there is no gradient"
         return f"`{subject.name}` returned no gradient, and left none in its attributes"
     return f"nothing can be said of `{unclear[0].name}`: {unclear[0].note}"
 
