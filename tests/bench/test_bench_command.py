@@ -91,7 +91,7 @@ def test_peak_memory(suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = {"handgrad": Result(extra=1 << 20), "native": Result(extra=1 << 21)}
     monkeypatch.setattr(memory, "_in_process", lambda name, _: measured[name])
     result = command("bench", "--suite", suite, "--op", "y", "--against", "native", "--peak-memory")
-    assert "float32, 1 thread: MiB beyond operands and result" in result.stdout
+    assert "float32, 1 thread: MiB of operands and result (these), and what a call takes beyond" in result.stdout
     assert [line.split() for line in result.stdout.splitlines() if line.startswith(" one")] == [
         ["one", "y", "0.0", "1.0", "2.0"]
     ]

@@ -50,8 +50,7 @@ def test_speeds(raced: Report) -> None:
 def test_several_of_ours_have_a_ratio_each() -> None:
     rows = [row(dense("conv"), "y", handgrad=[SECONDS], **{"handgrad/reference": [4 * SECONDS]}, native=[2 * SECONDS])]
     printed = lines(*table.speeds(report(rows, peak=200e9)))
-    ours = "handgrad of peak handgrad/reference of peak"
-    assert f"shape op MFLOP {ours} native handgrad × handgrad/reference ×" in printed
+    assert "shape op MFLOP handgrad of peak hg/reference of peak native handgrad × hg/reference ×" in printed
     assert "conv y 462 100.0 50% 25.0 12% 50.0 2.00 0.50" in printed
 
 
@@ -97,7 +96,7 @@ def test_memories() -> None:
         row(shape(dims=1), "y", handgrad=Result(extra=3 << 19), native=Result("failed", "Oh"), jax=Result("absent"))
     ]
     (head, *rest) = lines(*table.memories(report(rows)))
-    assert head == "float32, 1 thread: MiB beyond operands and result"
+    assert head == "float32, 1 thread: MiB of operands and result (these), and what a call takes beyond"
     # x 2·4·8, w 6·4·3 and y 2·6·4 numbers are less than a thousandth of a MiB
     assert "small y 0.0 1.5 failed –" in rest
 

@@ -121,12 +121,12 @@ def test_threads_are_given_back_by_a_run_that_stops() -> None:
 
 
 @pytest.mark.usefixtures("_field")
-def test_the_peak_is_measured_once_for_each_dtype_and_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[torch.dtype, int]] = []
-    monkeypatch.setattr(run, "measure", lambda *part: asked.append(part) or Peak(1e9, ""))
-    report = Report(small(ops=["y", "dW"], dtypes=[torch.float64], threads=[1], peers=[]))
+def test_the_highest_peak_of_a_dtype_and_a_number_of_threads_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    peaks = iter([Peak(2e9, "a"), Peak(3e9, "b"), Peak(1e9, "c"), Peak(7e9, "d")])
+    monkeypatch.setattr(run, "measure", lambda *_: next(peaks))
+    report = Report(small(ops=OPS, threads=[1], peers=[]))
     list(run.run(report, timed))
-    assert asked == [(torch.float64, 1)]
+    assert report.peaks == {(torch.float32, 1): Peak(3e9, "b")}
 
 
 def test_figures_of_a_row() -> None:

@@ -50,17 +50,38 @@ def test_the_result_itself_does_not_count(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_small_call_of_the_same_kind_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    called: list[Shape] = []
+    called: list[tuple[str, Shape]] = []
 
     def enter(name: str, task: Task) -> Entry:
         entry = scratching(0)(name, task)
-        return Entry(lambda: called.append(task.shape) or entry.call())
+        return Entry(lambda: called.append((name, task.shape)) or entry.call())
 
     monkeypatch.setattr(memory, "enter", enter)
-    memory.measured("any", Task(replace(LARGE, N=3, stride=(2, 1)), "dX"))
-    first, second = called
+    memory.measured("native", Task(replace(LARGE, N=3, stride=(2, 1)), "dX"))
+    (_, first), (_, second) = called
     assert (first.N, first.input, first.y) == (1, (3, 2), (1, 16, 2, 2))
     assert (first.C, first.O, first.kernel) == (second.C, second.O, second.kernel)
+
+
+def test_our_kernels_are_loaded_before_whatever_small_calls_would_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+
+    def enter(name: str, task: Task) -> Entry:
+        entry = scratching(0)(name, task)
+        return Entry(lambda: called.append(name) or entry.call())
+
+    monkeypatch.setattr(memory, "enter", enter)
+    memory.measured("handgrad", Task(LARGE, "y"))
+    assert called == ["handgrad", "handgrad/own", "handgrad"]
+
+
+def test_of_ours_the_second_process_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first may have to compile."""
+    extras = iter([100, 7, 30])
+    monkeypatch.setattr(memory, "_in_process", lambda *_: Result(extra=next(extras)))
+    task_row = row(LARGE, "y", handgrad=[], native=[])
+    found = memory.in_processes(task_row.task, report([task_row])).results
+    assert {name: result.extra for name, result in found.items()} == {"handgrad": 7, "native": 30}
 
 
 @pytest.mark.parametrize("padding", [0, 5])
@@ -81,6 +102,10 @@ def test_who_cannot_or_is_wrong_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     result = memory.measured("any", Task(LARGE, "y"))
     assert (result.status, result.extra) == ("wrong", None)
     assert result.reason.startswith("error ")
+    monkeypatch.setattr(memory, "enter", lambda *_: Entry(lambda: torch.ones(2) @ torch.ones(3)))
+    result = memory.measured("any", Task(LARGE, "y"))
+    assert result.status == "failed"
+    assert result.reason.startswith("RuntimeError: inconsistent tensor size")
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """How much memory a call takes beyond its operands and its result: each call in a process of its own.
 
-What is measured is the growth of the largest resident set, from just before the call. A small call of the same kind
-goes first: code is loaded and compiled and threads are started once, and are not what one call takes.
+What is measured is the growth of the largest resident set, from just before the call. Small calls of the same kind
+go first: code is loaded and threads are started once, and are not what one call takes. Of handgrad the second of two
+processes counts, which finds the kernels on disk that the first had to compile.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import torch
 
 from .._geometry import spans
 from . import race
-from .contestants import CannotEnter, enter
-from .run import Report, Result, Row, judge
+from .contestants import OWN, PEERS, CannotEnter, enter, own_name
+from .run import Report, Result, Row, first_line, judge
 from .suite import Shape
 from .task import Task
 
@@ -40,8 +41,11 @@ def growth(call: Callable[[], R]) -> tuple[R, int]:
 
 def in_processes(task: Task, report: Report) -> Row:
     """What each contestant takes for the task."""
-    names = (*report.settings.own, *report.settings.peers)
-    return Row(task, {name: _in_process(name, task) for name in names})
+    results = {}
+    for name in report.settings.own:
+        _in_process(name, task)
+        results[name] = _in_process(name, task)
+    return Row(task, results | {name: _in_process(name, task) for name in report.settings.peers})
 
 
 def _in_process(name: str, task: Task) -> Result:
@@ -63,8 +67,7 @@ def measured(name: str, task: Task) -> Result:
     """In this process: the growth of the largest resident set in one call, less the result's own size."""
     result = Result()
     try:
-        small = enter(name, replace(task, shape=_small(task.shape)))
-        small.tensor(small.call())
+        _warm_up(name, replace(task, shape=_small(task.shape)))
         entry = enter(name, task)
         found, grown = growth(entry.call)
         tensor = entry.tensor(found)
@@ -74,7 +77,16 @@ def measured(name: str, task: Task) -> Result:
         return Result("absent", str(reason))
     except race.Wrong as reason:
         return Result("wrong", str(reason), result.error)
+    except Exception as problem:  # somebody else's code
+        return Result("failed", first_line(problem))
     return result
+
+
+def _warm_up(name: str, small: Task) -> None:
+    """Run it, and if it is ours the kernels too, which a small call alone might not choose."""
+    names = (name,) if name in PEERS else (name, own_name(OWN))
+    for entry in (enter(each, small) for each in names):
+        entry.tensor(entry.call())
 
 
 def _small(shape: Shape) -> Shape:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-ROUNDS = 20
+ROUNDS = 5
 STEPS = 1_000_000  # of the loop, in one round: some milliseconds
 MATRIX = 1024
 

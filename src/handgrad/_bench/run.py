@@ -84,17 +84,16 @@ class Report:
         """Each of ours with each peer."""
         return [(own, peer) for own in self.settings.own for peer in self.settings.peers]
 
-    def peak_of(self, task: Task) -> Peak:
-        """The machine's, for the task's dtype and threads; measured when it is first asked for."""
-        part = task.dtype, task.threads
-        if part not in self.peaks:
-            self.peaks[part] = measure(*part)
-        return self.peaks[part]
+    def measure_peak(self, task: Task) -> None:
+        """Measure the machine's peak for the task's dtype and threads again: the highest so far counts."""
+        part, seen = (task.dtype, task.threads), measure(task.dtype, task.threads)
+        if part not in self.peaks or seen.flops > self.peaks[part].flops:
+            self.peaks[part] = seen
 
     def of_peak(self, row: Row, name: str) -> float | None:
         """A contestant's share of what the machine can do."""
         gflops = row.gflops(name)
-        return None if gflops is None else gflops * 1e9 / self.peak_of(row.task).flops
+        return None if gflops is None else gflops * 1e9 / self.peaks[row.task.dtype, row.task.threads].flops
 
 
 def run(report: Report, measured: Callable[[Task, Report], Row]) -> Iterator[Row]:
@@ -109,13 +108,13 @@ def run(report: Report, measured: Callable[[Task, Report], Row]) -> Iterator[Row
 
 def timed(task: Task, report: Report) -> Row:
     """Everybody who can do the task and is right, raced."""
-    report.peak_of(task)  # now, while the threads are set
+    report.measure_peak(task)
     settings = report.settings
     names = (*settings.own, *settings.peers)
     try:
         truth = task.truth()
     except RuntimeError as problem:  # too large for the memory: the other tasks may not be
-        return Row(task, {name: Result("failed", _first_line(problem)) for name in names})
+        return Row(task, {name: Result("failed", first_line(problem)) for name in names})
     results = {name: Result() for name in names}
     entries = {name: entry for name, result in results.items() if (entry := admitted(name, task, truth, result))}
     del truth  # a contestant's memory should not depend on it
@@ -135,7 +134,7 @@ def admitted(name: str, task: Task, truth: torch.Tensor, result: Result) -> Entr
     except race.Wrong as reason:
         result.status, result.reason = "wrong", str(reason)
     except Exception as problem:  # somebody else's code: it must not end the race of the others
-        result.status, result.reason = "failed", _first_line(problem)
+        result.status, result.reason = "failed", first_line(problem)
     return entry if result.status == "ok" else None
 
 
@@ -145,7 +144,8 @@ def judge(found: object, task: Task, truth: torch.Tensor, result: Result) -> Non
     race.check(result.error, task)
 
 
-def _first_line(problem: Exception) -> str:
+def first_line(problem: Exception) -> str:
+    """What somebody's error says, as short as it can be."""
     return f"{type(problem).__name__}: {str(problem).strip().partition(chr(10))[0]}"
 
 

@@ -26,9 +26,9 @@ def speeds(report: Report) -> Iterator[Group]:
         peak = report.peaks[part].flops / 1e9
         title = f"{_words(part)}: GFLOP/s of a peak of {peak:.0f}, and how many times as fast"
         table = _table("shape", "op")
-        _numbers(table, "MFLOP", *(name for mine in own for name in (mine, "of peak")))
+        _numbers(table, "MFLOP", *(name for mine in own for name in (_short(mine), "of peak")))
         for peer in peers:
-            _numbers(table, peer, *(f"{mine} ×" if len(own) > 1 else "×" for mine in own))
+            _numbers(table, peer, *(f"{_short(mine)} ×" if len(own) > 1 else "×" for mine in own))
         for row in rows:
             cells = [f"{row.task.shape.flop / 1e6:.0f}"]
             for mine in own:
@@ -44,12 +44,12 @@ def memories(report: Report) -> Iterator[Group]:
     names = [*report.settings.own, *report.settings.peers]
     for part, rows in report.parts().items():
         table = _table("shape", "op")
-        _numbers(table, "these", *names)
+        _numbers(table, "these", *map(_short, names))
         for row in rows:
             shape = row.task.shape
             these = sum(map(prod, (shape.x, shape.w, shape.y))) * row.task.dtype.itemsize / MIB
             table.add_row(shape.name, row.task.op, f"{these:.1f}", *(_extra(row.results[name]) for name in names))
-        yield _titled(f"{_words(part)}: MiB beyond operands and result", table)
+        yield _titled(f"{_words(part)}: MiB of operands and result (these), and what a call takes beyond", table)
 
 
 def figures(report: Report) -> Iterator[Group]:
@@ -116,6 +116,11 @@ def _errors(report: Report) -> Table:
         cells = (str(a.count), f"{a.median:.2f}", f"{a.worst:.2f}", a.worst_at, str(a.over))
         table.add_row(_words((a.dtype, a.threads)), a.own, *cells)
     return table
+
+
+def _short(name: str) -> str:
+    """Of several of ours, narrower."""
+    return name.replace("handgrad/", "hg/")
 
 
 def _titled(title: str, table: Table) -> Group:

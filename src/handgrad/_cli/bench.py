@@ -103,7 +103,7 @@ def _show(report: Report, peak_memory: bool) -> None:
 
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = max(console.width, 200)  # a file has room
+        console.width = max(console.width, 1000)  # a file has room, and a table is no wider than it must be
     for part in table.memories(report) if peak_memory else (*table.speeds(report), *table.figures(report)):
         console.print(part)
     for line in table.remarks(report):

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from ..task import Task
 from . import columns, pytorch, xla
 from .entry import CannotEnter, Entry
-from .own import ALGORITHMS, own
+from .own import ALGORITHMS, OWN, own
 
-__all__ = ["ALGORITHMS", "PEERS", "CannotEnter", "Contestant", "Entry", "enter", "missing", "own_name"]
+__all__ = ["ALGORITHMS", "OWN", "PEERS", "CannotEnter", "Contestant", "Entry", "enter", "missing", "own_name"]
 
 Contestant = Callable[[Task], Entry]
 
