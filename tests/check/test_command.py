@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from handgrad._check.report import Report
 from handgrad._check.request import Request
 from handgrad._check.target import check_target
-from handgrad._cli.check import check, show
+from handgrad._cli.check import check, request_of, show
 from handgrad._errors import HandgradError
 
 command = sys.modules["handgrad._cli.check"]
@@ -91,6 +91,13 @@ def test_usage_errors_say_what_is_wrong(words: list[str], says: str) -> None:
     result = _invoke(*words)
     assert result.exit_code == 2
     assert says in result.stdout + result.stderr
+
+
+def test_a_request_is_what_the_command_line_says() -> None:
+    """As the corpus is run by."""
+    words = ["x.py", "--input", "x=2", "--stride", "2", "--padding", "1,2", "--json", "--timeout", "3", "--verbose"]
+    made = request_of(**check.make_context("check", words).params)
+    assert made == Request("x.py", ("x=2",), None, {"stride": 2, "padding": (1, 2)}, verbose=True)
 
 
 def test_sizes_are_numbers_with_commas_between() -> None:

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -144,11 +145,11 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def request_of(*, as_json: bool = False, timeout: float = TIMEOUT, **asked: Any) -> Request:
-    """The command's parameters as a request."""
-    del as_json, timeout
+def request_of(**asked: Any) -> Request:
+    """The command's parameters as a request, without those that are about the command itself."""
     options = {name: value for name in _OPTIONS if (value := asked.pop(name)) is not None}
-    return Request(options=options, **asked)
+    own = {field.name for field in fields(Request)}
+    return Request(options=options, **{name: value for name, value in asked.items() if name in own})
 
 
 def show(report: Report, *, as_json: bool, verbose: bool) -> None:
