@@ -19,6 +19,13 @@ from oracles import assert_equal
 every_network = pytest.mark.parametrize("name", NETWORKS)
 
 
+def by_kernels_too(test: Any) -> Any:
+    """By PyTorch's own convolution, which is the cheapest for so little, and by the kernels."""
+    return pytest.mark.usefixtures("algorithm")(
+        pytest.mark.parametrize("algorithm", ["native", "gemm"], indirect=True)(test)
+    )
+
+
 def twins(name: str) -> tuple[nn.Module, nn.Module, Tensor]:
     """A network as it was, one that is accelerated, and an input."""
     original, x = network(name)
@@ -41,6 +48,7 @@ def same(ours: Any, truth: Any, tolerance: float = 1e-12) -> None:
         assert_equal(a, b, tolerance)
 
 
+@pytest.mark.usefixtures("algorithm")
 @every_network
 def test_values_and_gradients(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     original, model, x = twins(name)
@@ -52,6 +60,7 @@ def test_values_and_gradients(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
         assert len(calls) == convolutions * 4
 
 
+@by_kernels_too
 @pytest.mark.parametrize("name", ["padding modes", "one dimension", "three dimensions", "unbatched"])
 def test_gradients_of_gradients(name: str) -> None:
     _, model, x = twins(name)
@@ -108,6 +117,7 @@ def stacked(model: nn.Module) -> dict[str, Tensor]:
     return {name: torch.stack([value, value.sin(), value.flip(0)]) for name, value in values(model).items()}
 
 
+@by_kernels_too
 @pytest.mark.parametrize("how", TRANSFORMED)
 @pytest.mark.parametrize("name", ["lenet", "unet", "padding modes", "one dimension", "three dimensions"])
 def test_transformations(how: str, name: str) -> None:

@@ -217,7 +217,6 @@ def test_without_numba_one_warning_and_everything_works(monkeypatch: pytest.Monk
             raise ImportError("No module named 'numba'")
         return import_module(name, package)
 
-
     monkeypatch.setattr(modules, "import_module", absent)
     monkeypatch.setattr(run, "_chosen", {})
     modules._numba_is_there.cache_clear()
