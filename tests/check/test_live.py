@@ -99,6 +99,20 @@ def test_the_fixtures_message_is_the_diagnosis(pytester: pytest.Pytester) -> Non
     result.stdout.fnmatch_lines(["wrong: the gradient of square is wrong", "*cause*wrong-sign"])
 
 
+def test_sizes_that_only_the_forward_is_meant_for_do_not_hide_the_slip() -> None:
+    def conv(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.conv2d(x, w, padding=1)
+
+    def correlate(g: torch.Tensor, x: torch.Tensor, w: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        dx = torch.nn.functional.conv2d(g, w.transpose(0, 1), padding=1)  # of the shape of x for a kernel of 3 only
+        return dx, torch.nn.grad.conv2d_weight(x, w.shape, g, padding=1)
+
+    for size in ("2x3x9x7", "16x3x64x64"):
+        report = check((conv, correlate), inputs=[f"x={size}", "w=4x3x3x3"])
+        assert [finding.cause for finding in report.findings] == ["kernel-not-flipped"]
+        assert report.gradients[0].shape == report.gradients[0].expected_shape
+
+
 def test_a_slip_that_shows_at_your_sizes_comes_before_one_that_other_sizes_bring_out() -> None:
     def pool(x: torch.Tensor) -> torch.Tensor:
         return torch.nn.functional.avg_pool2d(x, 2)

@@ -202,6 +202,20 @@ class Blur:
         return g * self.kernel
 
 
+class Features:
+    """A fixed projection, or a weight that was forgotten."""
+
+    def __init__(self) -> None:
+        self.W = np.ones((3, 5))
+
+    def forward(self, x: Any) -> Any:
+        self.angle = np.dot(x, self.W)
+        return np.cos(self.angle)
+
+    def backward(self, g: Any) -> Any:
+        return -np.dot(g * np.sin(self.angle), self.W.T)
+
+
 class Elsewhere(NoBias):
     """Something is left that could be it."""
 
@@ -226,7 +240,9 @@ def test_a_parameter_without_a_gradient_is_wrong(cls: type, name: str) -> None:
     assert wrong.findings[0].message.startswith(f"no gradient came back for `{name}`")
 
 
-@pytest.mark.parametrize(("cls", "size", "names"), [(Blur, "4x2", ["kernel"]), (Elsewhere, "4x3", ["b", "scale"])])
+@pytest.mark.parametrize(
+    ("cls", "size", "names"), [(Blur, "4x2", ["kernel"]), (Features, "4x3", ["W"]), (Elsewhere, "4x3", ["b", "scale"])]
+)
 def test_what_may_have_a_gradient_is_left_open(cls: type, size: str, names: list[str]) -> None:
     report = check(cls, inputs=[f"x={size}"])
     assert report.verdict == "inconclusive"

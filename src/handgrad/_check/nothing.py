@@ -18,6 +18,7 @@ from .case import same
 from .cases import Judged
 from .report import Gradient
 from .subjects import Subject
+from .subjects.classes import ClassInstance
 from .subjects.returned import is_target, word
 from .subjects.source import returns_none
 
@@ -81,13 +82,18 @@ def _of_input(subject: Subject, name: str, one: Judged) -> Meaning:
 
 
 def _of_parameter(subject: Subject, name: str, judged: Sequence[Judged]) -> Meaning:
-    """An array of an object: with the name of a parameter it has a gradient, unless that may be there unseen."""
+    """An array of an object: with the name of a parameter it has a gradient, unless that may be there unseen.
+
+    Where nothing of the object has one it may be fixed as a whole, but for what PyTorch was told to train.
+    """
     own = subject.adapter.parameters()
+    if isinstance(subject.adapter, ClassInstance) and subject.adapter.is_trained(name):
+        return "forgotten"
     unclaimed = judged[0].run.unclaimed
     if not is_parameter(name.rpartition(".")[2]):
         return "unclear" if unclaimed else "constant"
     others = any(one.case.user.get(other) is not None for one in judged for other in own)
-    return "unclear" if unclaimed or (_is_kernel(name) and not others) else "forgotten"
+    return "forgotten" if others and not unclaimed else "unclear"
 
 
 def is_parameter(name: str) -> bool:

@@ -12,6 +12,7 @@ from .diagnose import diagnose
 from .inputs import Draw
 from .locate import Place, line_that_is_right, place_of
 from .report import Finding, Gradient
+from .second_look import second_look
 from .slips import draw as diagnosis
 from .subjects import Subject
 from .where import describe, wrong_entries, wrong_map
@@ -26,6 +27,8 @@ def verdict_on(
     """The verdict on the gradient of `name`; `parts` are the same draws with one output of several only."""
     every, judged = judged, [one for one in judged if not one.quick]
     wrong, findings = _exchanged(name, judged) or _by_output(name, judged, parts) or _diagnosed(name, judged)
+    if [finding.cause for finding in findings] == ["unexplained"]:
+        wrong, findings = second_look(subject, name, wrong) or (wrong, findings)
     side = [finding for about, finding in probed if about == name]
     if side and side[0].cause == "autograd-cut" and wrong and all(_is_partial(one, name) for one in wrong):
         findings = []  # it is what autograd makes of the part that it sees

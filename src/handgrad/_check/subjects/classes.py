@@ -46,6 +46,10 @@ class ClassInstance:
         values = {name: from_library(places[0].value) for name, places in self._places(self.template).items()}
         return {name: value for name, value in values.items() if value is not None}
 
+    def is_trained(self, name: str) -> bool:
+        """Whether a parameter is one of PyTorch's, which says that it has a gradient."""
+        return isinstance(self._places(self.template)[name][0].value, nn.Parameter)
+
     def ignore(self, name: str) -> None:
         """Take an array for no parameter after all."""
         self.ignored.add(name)
