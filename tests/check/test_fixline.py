@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from handgrad._check.fixline import find_line
+from handgrad._check.fixline import candidates, find_line
 
 Place = tuple[dict[str, Tensor], dict[str, Tensor]]
 FOLD = "torch.nn.functional.fold({}, img.shape[-2:], 3, padding=1)"
@@ -90,3 +90,12 @@ def test_numpy_lines_are_numpy() -> None:
 def test_nothing_is_found_for_what_is_no_contraction() -> None:
     places = [place(lambda x: torch.sin(x) * x, seed, x=(n, 3)) for seed, n in ((0, 4), (1, 5))]
     assert found(places[0], places[1], "x") is None
+
+
+def test_tensors_of_many_axes_are_not_searched_for_ever():
+    gradient = torch.randn(2, 3, 2, 2, 2, dtype=torch.float64)
+    windows = torch.randn(2, 4, 2, 2, 2, 2, 2, 2, dtype=torch.float64)
+    scope = {"dy": gradient, "windows": windows, "other": torch.randn(2, 2, 2, 2, 2, 2, 2, 2, dtype=torch.float64)}
+    assert find_line(scope, torch.randn(3, 4, 2, 2, 2, dtype=torch.float64), (scope, gradient), "w") is None
+    small = sum(1 for _ in candidates(scope, torch.randn(3, 4, 2, 2, 2), "w"))
+    assert small < 5000

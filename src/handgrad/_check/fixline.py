@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,10 +18,12 @@ from torch import Tensor
 from .case import same
 from .subjects.calling import gradient
 
+T = TypeVar("T")
 Scope = Mapping[str, Any]  # tensors or arrays by their names in the user's code
 TOLERANCE = 1e-6
 _LETTERS = "nabcdefghijkl"
 _AT_MOST = 12  # tensors that are looked at; two of them make a product
+_AT_MOST_EQUATIONS, _AT_MOST_MATCHINGS = 300, 3000  # einsums of two tensors: of eight axes there are millions
 
 
 def find_line(
@@ -127,25 +129,33 @@ def _einsums(shapes: Mapping[str, tuple[int, ...]], wanted: tuple[int, ...], num
     """Every einsum of two tensors that contracts axes of one size and gives the wanted axes."""
     call = "np.einsum" if numpy else "torch.einsum"
     for (left, a), (right, b) in itertools.combinations(shapes.items(), 2):
-        for equation in _equations(a, b, wanted):
+        for equation in itertools.islice(_equations(a, b, wanted), _AT_MOST_EQUATIONS):
             yield f'{call}("{equation}", {left}, {right})'
 
 
 def _equations(a: Sequence[int], b: Sequence[int], wanted: Sequence[int]) -> Iterator[str]:
     first = _LETTERS[: len(a)]
-    for matched in _matchings(a, b):
+    for matched in itertools.islice(_matchings(a, b), _AT_MOST_MATCHINGS):
         fresh = iter(_LETTERS[len(a) :])
         second = "".join(first[matched[j]] if j in matched else next(fresh) for j in range(len(b)))
         sizes = dict(zip(first + second, (*a, *b), strict=True))
-        for output in itertools.permutations(sizes, len(wanted)):
-            if matched and [sizes[letter] for letter in output] == list(wanted):
-                yield f"{first},{second}->{''.join(output)}"
+        for output in _distinct([[letter for letter in sizes if sizes[letter] == size] for size in wanted]):
+            yield f"{first},{second}->{''.join(output)}"
 
 
 def _matchings(a: Sequence[int], b: Sequence[int]) -> Iterable[dict[int, int]]:
     """Which axes of b are axes of a: every way to pair axes of one size, most pairs first."""
-    pairs = [(j, i) for j, i in itertools.product(range(len(b)), range(len(a))) if a[i] == b[j]]
+    alike = [[i for i, size in enumerate(a) if size == other] for other in b]
     for count in range(min(len(a), len(b)), 0, -1):
-        for chosen in itertools.combinations(pairs, count):
-            if len({j for j, _ in chosen}) == count == len({i for _, i in chosen}):
-                yield dict(chosen)
+        for axes in itertools.combinations(range(len(b)), count):
+            for partners in _distinct([alike[j] for j in axes]):
+                yield dict(zip(axes, partners, strict=True))
+
+
+def _distinct(choices: Sequence[Sequence[T]], taken: tuple[T, ...] = ()) -> Iterator[tuple[T, ...]]:
+    """One of each of the choices, no two the same."""
+    if len(taken) == len(choices):
+        yield taken
+    for one in choices[len(taken)] if len(taken) < len(choices) else ():
+        if one not in taken:
+            yield from _distinct(choices, (*taken, one))
