@@ -9,8 +9,6 @@ do not depend on the number of threads.
 
 from __future__ import annotations
 
-from math import prod
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -59,7 +57,9 @@ def conv_weight(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
         return dw.zero_()
     m, c, *taps = dw.stride()
     layout = Layout(_five(x), _five(dy), (m, c, O * m), _three(taps))
-    table = meet_table(plan.forward_axes(geometry), x.shape[0], G, O, C, x.element_size(), layout)
+    axes, plain = _seen(x, dy, plan.forward_axes(geometry))
+    in_place = plain and axes[2].count >= 256
+    table = meet_table(axes, x.shape[0], G, O, C, x.element_size(), layout, in_place)
     parts = dw if table.pieces == 1 else dw.new_empty(table.pieces, *dw.shape)
     _run("meet", table, x, {fields.OTHER: dy.data_ptr(), fields.OUT: parts.data_ptr()})
     return dw if table.pieces == 1 else torch.sum(parts, 0, out=dw)
@@ -73,7 +73,8 @@ def _follow(
         out.zero_()
         return
     (G, M, C), size = sizes, source.element_size()
-    table = follow_table(axes, source.shape[0], G, M, C, size, layout, _in_place(source, out, axes))
+    axes, plain = _seen(source, out, axes)
+    table = follow_table(axes, source.shape[0], G, M, C, size, layout, plain and axes[2].count >= 64)
     pointers = {
         fields.WEIGHT: w.data_ptr(),
         fields.OUT: out.data_ptr() + table.base * size,
@@ -92,11 +93,12 @@ def _run(name: str, table: Table, source: Tensor, pointers: dict[int, int]) -> N
     launch(kernel(name, source.element_size()), numbers.ctypes.data, count)
 
 
-def _in_place(source: Tensor, out: Tensor, axes: plan.Axes) -> bool:
-    """Whether one tap reads every position of each channel, in order: nothing needs to be copied."""
+def _seen(source: Tensor, other: Tensor, axes: plan.Axes) -> tuple[plan.Axes, bool]:
+    """Where one tap reads every position of each channel, in order: one long row, that could be read in place."""
     plain = all(axis.at == (0,) and axis.step == axis.ostep == 1 and axis.size == axis.count for axis in axes)
-    L = prod(axis.count for axis in axes)
-    return plain and source[0, 0].is_contiguous() and out[0, 0].is_contiguous() and L >= 64
+    if plain and source[0, 0].is_contiguous() and other[0, 0].is_contiguous():
+        return plan.merged(axes), True
+    return axes, False
 
 
 _ZEROS = np.zeros(8)  # what a tile's rows start from

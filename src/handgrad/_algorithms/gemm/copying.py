@@ -15,7 +15,8 @@ def copying(kind: Kind) -> Any:
     """For one element type: copy_rows, copy_open, add_rows, turn_rows, clear_run."""
     size, width, half = kind.size, kind.width, kind.width // 2
     get, put, move, clear = reader(kind), writer(kind), mover(kind, width), zeroer(kind)
-    move_half, halve, transpose, masked = mover(kind, half), halver(kind), transposer(kind), masked_mover(kind)
+    move_half, halve, halve_half = mover(kind, half), halver(kind, width), halver(kind, half)
+    transpose, masked = transposer(kind), masked_mover(kind)
 
     @njit
     def clear_run(to, count):
@@ -62,6 +63,11 @@ def copying(kind: Kind) -> Any:
                     halve(line + i, at + 2 * i)
                     i += width * size
                 halve(line + last, at + 2 * last)
+        elif step == 2 and count >= half:
+            for r in range(rows):
+                line, at = to + r * to_row * size, source + r * source_row * size
+                halve_half(line, at)
+                halve_half(line + (count - half) * size, at + 2 * (count - half) * size)
         else:
             for r in range(rows):
                 for i in range(count):

@@ -11,7 +11,7 @@ FIELDS = (
     *("phases", "phase_table", "planes", "rows", "cols", "slack"),  # a channel's slab: phases · planes · rows · cols
     *("block_n", "block_h", "block_w", "block_m", "block_c"),
     *("w_m", "w_c", "w_g", "adds", "slab_at", "table_at", "tile_at", "other_at"),
-    *("in_place", "pieces", "line", "together", "positions"),
+    *("in_place", "pieces", "line", "together", "positions", "dense", "linear_at"),
 )
 (
     NEXT, SLOTS, JOBS, SRC, WEIGHT, BIAS, OUT, MASK, OTHER, SUMS, ZEROS,
@@ -22,5 +22,5 @@ FIELDS = (
     PHASES, PHASE_TABLE, PLANES, ROWS, COLS, SLACK,
     BLOCK_N, BLOCK_H, BLOCK_W, BLOCK_M, BLOCK_C,
     W_M, W_C, W_G, ADDS, SLAB_AT, TABLE_AT, TILE_AT, OTHER_AT,
-    IN_PLACE, PIECES, LINE, TOGETHER, POSITIONS,
+    IN_PLACE, PIECES, LINE, TOGETHER, POSITIONS, DENSE, LINEAR_AT,
 ) = range(len(FIELDS))  # fmt: skip

@@ -21,7 +21,7 @@ from . import fields as f
 from .copying import copying
 from .machine import Kind
 from .packing import packing
-from .tile import number, product_tile, take
+from .tile import mover, number, offset_of, product_tile, put_offset, take
 
 
 def kernel(kind: Kind) -> Any:
@@ -30,20 +30,53 @@ def kernel(kind: Kind) -> Any:
     tile, wide_of = _tiles(kind, R)
     pack, rows_of = packing(kind), copying(kind)
     block, fill_offsets, fill_slab, pack_weight = pack.block, pack.fill_offsets, pack.fill_slab, pack.pack_weight
+    move = mover(kind, width)
     copy_rows, add_rows, turn = rows_of.copy_rows, rows_of.add_rows, rows_of.turn
 
     @njit
-    def multiply(rows, count, a, source, table, line, result, start, first, total, wide, in_place):
+    def multiply(rows, count, a, source, table, line, result, start, first, total, in_place):
         """One panel of rows against the positions from `first` on: result[rows, line]."""
+        wide = wide_of(rows)
         for q in range(first, total, wide):
             # a source read in place ends where it ends: its last tile begins earlier, and repeats some columns
             at = total - wide if in_place and q + wide > total else q
             tile(rows, count, a, source + at * size, table, result + at * size, line, start)
 
     @njit
-    def store(p, result, line, rows, out, ns, hs, ws, adds):
+    def gather(panel, row, source, table, count, first, wide, hs, ws, high, cols):
+        """Positions first … first + wide, without what lies between rows: (k, wide), in rows of `row` elements."""
+        done = 0
+        while done < wide:
+            at = first + done
+            line, j = at // ws, at % ws
+            run = min(ws - j, wide - done)
+            from_ = source + (((line // hs) * high + line % hs) * cols + j) * size
+            for i in range(0, run, width):
+                # the last vector copies more than it should: the next run lies over it, or the row's end holds it
+                to, at = panel + (done + i) * size, from_ + i * size
+                for k in range(count):
+                    move(to + k * row * size, at + offset_of(table, k) * size)
+            done += run
+
+    @njit
+    def multiply_dense(p, a, ms, depth, first, count, source, table, result, bias, ns, hs, ws):
+        """All panels of rows against the positions of the image alone, gathered tile by tile: result[ms, line]."""
+        wide, line, total = wide_of(R), number(p, f.LINE), ns * hs * ws
+        panel = a + number(p, f.OTHER_AT)
+        row, linear = wide + width, a + number(p, f.LINEAR_AT)
+        for k in range(count):
+            put_offset(linear, k, k * row)
+        for q in range(0, total, wide):
+            high, cols = number(p, f.ROWS), number(p, f.COLS)
+            gather(panel, row, source, table, count, q, min(wide, total - q), hs, ws, high, cols)
+            for m in range(0, ms, R):
+                start = bias + m * size if bias else number(p, f.ZEROS)
+                rows_at, to = a + (m * depth + first * R) * size, result + (m * line + q) * size
+                tile(R, count, rows_at, panel, linear, to, line, start)
+
+    @njit
+    def store(p, result, line, rows, out, ns, hs, ws, high, cols, adds):
         """result[rows, line] → its places; what lies between rows of the image is left."""
-        high, cols = number(p, f.ROWS), number(p, f.COLS)
         on, om, oh, ow = number(p, f.OUT_N), number(p, f.OUT_M), number(p, f.OUT_H), number(p, f.OUT_W)
         for n in range(ns):
             for r in range(rows):
@@ -100,7 +133,7 @@ def kernel(kind: Kind) -> Any:
                     pack_weight(p, scratch, result, g, m0, ms, c0, cs)
                 if tabled != cs:
                     tabled = cs
-                    fill_offsets(p, table, cs)
+                    fill_offsets(p, table, cs, in_place)
                 source = slab
                 if in_place:
                     source = n0 * number(p, f.SRC_N) + (g * C + c0) * number(p, f.SRC_C) + w0
@@ -110,20 +143,22 @@ def kernel(kind: Kind) -> Any:
                     fill_slab(p, slab, lies != laid, n0, ns, d0, h0, w0, g * C + c0, cs)
                     laid = lies
                 adds = number(p, f.ADDS) if c0 == 0 else 1
+                first, count, offsets = t0 * cs, (t1 - t0) * cs, table + t0 * cs * 4
+                bias = number(p, f.BIAS) + (g * M + m0) * size if number(p, f.BIAS) and c0 == 0 else 0
+                if number(p, f.DENSE):
+                    multiply_dense(p, scratch, ms, T * cs, first, count, source, offsets, result, bias, ns, hs, ws)
                 for m in range(0, ms, R):
                     rows = min(R, ms - m)
-                    panel = scratch + (m * T + t0 * rows) * cs * size
-                    start = zeros
-                    if c0 == 0 and number(p, f.BIAS):
-                        start = number(p, f.BIAS) + (g * M + m0 + m) * size
-                    wide = wide_of(rows)
+                    to = out + m * number(p, f.OUT_M) * size
+                    if number(p, f.DENSE):
+                        store(p, result + m * line * size, line, rows, to, ns, hs, ws, hs, ws, adds)
+                        continue
+                    start = bias + m * size if bias else zeros
+                    panel = scratch + (m * T * cs + first * rows) * size
                     for n in range(0, ns, together):
                         begin, end = n * sample, (min(n + together, ns) - 1) * sample + length
-                        multiply(
-                            rows, (t1 - t0) * cs, panel, source, table + t0 * cs * 4, line, result, start, begin, end,
-                            wide, in_place,
-                        )  # fmt: skip
-                    store(p, result, line, rows, out + m * number(p, f.OUT_M) * size, ns, hs, ws, adds)
+                        multiply(rows, count, panel, source, offsets, line, result, start, begin, end, in_place)
+                    store(p, result, line, rows, to, ns, hs, ws, number(p, f.ROWS), number(p, f.COLS), adds)
 
     return run
 

@@ -38,6 +38,12 @@ class Kind:
     machine: Machine
 
     @property
+    def slot(self) -> int:
+        """Elements of a tile of dot products: a whole number of vectors."""
+        rows, columns = self.machine.dots
+        return -(-rows * columns // self.width) * self.width
+
+    @property
     def width(self) -> int:
         return self.machine.vector // self.size
 

@@ -33,7 +33,7 @@ def kernel(kind: Kind) -> Any:
     block, fill_offsets, fill_slab = pack.block, pack.fill_offsets, pack.fill_slab
     clear_run, copy_rows, copy_open = rows_of.clear_run, rows_of.copy_rows, rows_of.copy_open
     get, put, turn = rows_of.get, rows_of.put, rows_of.turn
-    R, COLUMNS = kind.machine.dots
+    (R, COLUMNS), SLOT = kind.machine.dots, kind.slot
     tile = _tiles(kind, R)
 
     @njit
@@ -68,12 +68,21 @@ def kernel(kind: Kind) -> Any:
             put(to, m, sum_)
 
     @njit
-    def dots(count, dy, line, slab, table, sums, ldc, ms, columns):
-        """sums[m, (tap, c)] += every row of dy · every shifted row of the slab."""
+    def dots(count, dy, line, slab, table, sums, ms, columns):
+        """Every row of dy · every shifted row of the slab, added to sums: a slot for each tile, rows fastest."""
+        slot = sums
         for j in range(0, columns, COLUMNS):
             for i in range(0, ms, R):
-                at = sums + (i * ldc + j) * size
-                tile(min(R, ms - i), columns - j, count, dy + i * line * size, line, slab, table + j * 4, at, ldc)
+                tile(min(R, ms - i), columns - j, count, dy + i * line * size, line, slab, table + j * 4, slot)
+                slot += SLOT * size
+
+    @njit
+    def sum_of(sums, i, k, ms, columns):
+        """The sum of row i and column k."""
+        j = k % COLUMNS
+        across = COLUMNS if columns - (k - j) > COLUMNS // 2 else COLUMNS // 2
+        slot = (k // COLUMNS) * ((ms + R - 1) // R) + i // R
+        return get(sums, slot * SLOT + (i % R) * across + j)
 
     @njit
     def run(p):
@@ -96,11 +105,8 @@ def kernel(kind: Kind) -> Any:
             m0, g = part % blocks_m * m_block, part // blocks_m
             ms, cs = min(m_block, M - m0), min(c_block, C - c0)
             columns = T * cs
-            ldc = (columns + COLUMNS - 1) // COLUMNS * COLUMNS
-            if tabled != cs:
-                fill_offsets(p, table, cs)
-                tabled = cs
-            clear_run(scratch, ms * ldc)
+            slots = ((columns + COLUMNS - 1) // COLUMNS) * ((ms + R - 1) // R)
+            clear_run(scratch, slots * SLOT)
             bias = number(p, f.SUMS)
             if bias:
                 bias += (piece * number(p, f.G) * M + g * M + m0) * size
@@ -110,11 +116,21 @@ def kernel(kind: Kind) -> Any:
             for index in range(first, last):
                 n0, ns, d0, h0, hs, w0, ws = block(p, index)
                 lies = ((index % one_n * (n_block + 1) + ns) * (C + 1) + cs) * (M + 1) + ms
-                fill_slab(p, slab, lies != laid, n0, ns, d0, h0, w0, g * C + c0, cs)
-                fill_dy(p, dy, lies != laid, n0, ns, d0, h0, hs, w0, ws, g * M + m0, ms)
-                laid = lies
-                total = ((ns - 1) * number(p, f.ROWS) + hs - 1) * number(p, f.COLS) + ws
-                dots((total + width - 1) // width, dy, line, slab, table, scratch, ldc, ms, columns)
+                in_place = 1 if number(p, f.IN_PLACE) and ws % width == 0 and not number(p, f.MASK) and not bias else 0
+                if tabled != 2 * cs + in_place:
+                    tabled = 2 * cs + in_place
+                    fill_offsets(p, table, cs, in_place)
+                if in_place:
+                    source = n0 * number(p, f.SRC_N) + (g * C + c0) * number(p, f.SRC_C) + w0
+                    there = n0 * number(p, f.OUT_N) + (g * M + m0) * number(p, f.OUT_M) + w0
+                    source, there = number(p, f.SRC) + source * size, number(p, f.OTHER) + there * size
+                    dots(ws // width, there, number(p, f.OUT_M), source, table, scratch, ms, columns)
+                else:
+                    fill_slab(p, slab, lies != laid, n0, ns, d0, h0, w0, g * C + c0, cs)
+                    fill_dy(p, dy, lies != laid, n0, ns, d0, h0, hs, w0, ws, g * M + m0, ms)
+                    laid = lies
+                    total = ((ns - 1) * number(p, f.ROWS) + hs - 1) * number(p, f.COLS) + ws
+                    dots((total + width - 1) // width, dy, line, slab, table, scratch, ms, columns)
                 if bias and c0 == 0:
                     add_sums(p, dy, total, bias, ms)
             to = number(p, f.OUT) + (piece * number(p, f.G) * wg + g * wg + m0 * wm + c0 * wc) * size
@@ -122,7 +138,7 @@ def kernel(kind: Kind) -> Any:
                 for t in range(T):
                     at = to + (i * wm + number(taps, 5 * t + 4)) * size
                     for c in range(cs):
-                        put(at, c * wc, get(scratch, i * ldc + t * cs + c))
+                        put(at, c * wc, sum_of(scratch, i, t * cs + c, ms, columns))
 
     return run
 
@@ -135,12 +151,12 @@ def _tiles(kind: Kind, rows: int) -> Any:
     fewer = _tiles(kind, rows - 1) if rows > 1 else njit(lambda *_: None)
 
     @njit
-    def tile(wanted, left, count, a, a_row, b, offset, c, ldc):
+    def tile(wanted, left, count, a, a_row, b, offset, c):
         if wanted != rows:
-            fewer(wanted, left, count, a, a_row, b, offset, c, ldc)
+            fewer(wanted, left, count, a, a_row, b, offset, c)
         elif left > half:
-            whole(count, a, a_row, b, offset, c, ldc)
+            whole(count, a, a_row, b, offset, c)
         else:
-            narrow(count, a, a_row, b, offset, c, ldc)
+            narrow(count, a, a_row, b, offset, c)
 
     return tile

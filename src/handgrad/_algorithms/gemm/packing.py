@@ -33,11 +33,11 @@ def packing(kind: Kind) -> Any:
         return n0, min(n, N - n0), d, h0, min(h, H - h0), w0, min(w, W - w0)
 
     @njit
-    def fill_offsets(p, table, cs):
+    def fill_offsets(p, table, cs, in_place):
         """Where each (tap, c) begins: in the slab, or in a source that is read in place."""
         taps, phases, planes, cols = number(p, f.TAPS), number(p, f.PHASES), number(p, f.PLANES), number(p, f.COLS)
         plane = number(p, f.ROWS) * number(p, f.BLOCK_N) * cols
-        channel = number(p, f.SRC_C) if number(p, f.IN_PLACE) else phases * planes * plane
+        channel = number(p, f.SRC_C) if in_place else phases * planes * plane
         for t in range(number(p, f.T)):
             inside = (number(taps, 5 * t) * planes + number(taps, 5 * t + 1)) * plane
             inside += number(taps, 5 * t + 2) * cols + number(taps, 5 * t + 3)
@@ -103,6 +103,13 @@ def packing(kind: Kind) -> Any:
         """w[m, c, tap] of some rows m → (tap, c, rows)."""
         taps, T = number(p, f.TAPS), number(p, f.T)
         wm, wc = number(p, f.W_M), number(p, f.W_C)
+        if rows == R and wm == 1:
+            for t in range(T):
+                source = at + number(taps, 5 * t + 4) * size
+                for c in range(cs):
+                    for r in range(0, R, width):
+                        move(a + ((t * cs + c) * R + r) * size, source + (c * wc + r) * size)
+            return
         if rows < R or not number(p, f.TOGETHER):
             for t in range(T):
                 source = at + number(taps, 5 * t + 4) * size

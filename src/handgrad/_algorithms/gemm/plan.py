@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
+from math import isqrt, prod
 
 from ..._geometry import ConvGeometry, Ints
 
@@ -117,6 +117,8 @@ class Blocks:
 SLAB = 1 << 19  # of a source block
 WEIGHTS = 1 << 20  # of packed weights, a thread
 POSITIONS = 1024  # of a job, about
+DEPTH = 1280  # products in one go of a tile, about: what a panel of a first-level cache holds
+JOBS = 4  # at least, where the blocks do not become too small
 MOST = 1 << 22  # of partial sums
 
 
@@ -132,31 +134,49 @@ def follow_blocks(axes: Axes, N: int, M: int, C: int, size: int, rows: int) -> B
     taps = prod(len(axis.at) for axis in axes)
     w = evenly(width.count, 2 * POSITIONS)
     line = _line(axes, w) * size
-    c = evenly(C, min(max(4 * SLAB // (line * (1 + height.span)), 8), max(1, WEIGHTS // (taps * min(M, rows) * size))))
-    h = evenly(height.count, min(max(1, SLAB // (line * c) - height.span), max(1, POSITIONS // w)))
+    c = evenly(C, min(max(4 * SLAB // (line * (1 + height.span)), 8), max(1, DEPTH // taps)))
+    h = evenly(height.count, min(max(1, SLAB // (line * c) - height.span), max(1, POSITIONS // w), _near(height)))
     n = 1
     if (h, w, 1) == (height.count, width.count, depth.count):
         n = evenly(N, min(POSITIONS // (h * w), SLAB // (line * c * (h + height.span))))
-    m = min(M, max(rows, WEIGHTS // (taps * c * size) // rows * rows))
-    return Blocks(n, h, w, m, c)
+    m = -(-evenly(M, max(rows, WEIGHTS // (taps * c * size))) // rows) * rows
+    jobs = -(-N // n) * depth.count * -(-height.count // h) * -(-width.count // w) * -(-M // m)
+    if jobs < JOBS:
+        m = max(-(-m * jobs // (JOBS * rows)) * rows, min(m, 8 * rows))
+    return Blocks(n, h, w, min(M, m), c)
 
 
 def meet_blocks(axes: Axes, N: int, M: int, C: int, size: int) -> Blocks:
-    """For dw: sums of m · c · taps stay while positions go by."""
+    """For dw: sums of m · c · taps stay while positions go by. The fewer positions, the more of m and c share them."""
     depth, height, width = axes
-    m = evenly(M, 64)
+    taps = prod(len(axis.at) for axis in axes)
     w = evenly(width.count, 2 * POSITIONS)
     line = _line(axes, w) * size
-    c = evenly(C, min(max(4 * SLAB // (line * (1 + height.span)), 8), 64))
+    positions = min(N * prod(axis.count for axis in axes), POSITIONS)
+    side = max(32, SLAB // (positions * size))
+    m = evenly(M, min(side, max(32, isqrt(WEIGHTS // (taps * size)))))
+    c = evenly(C, max(1, min(side, WEIGHTS // (taps * m * size), 4 * SLAB // (line * (1 + height.span)))))
     row = line * c + (w + width.span) * m * size  # of both operands
-    h = evenly(height.count, min(max(1, SLAB // row - height.span), max(1, 2 * POSITIONS // w)))
+    h = evenly(height.count, min(max(1, 2 * SLAB // row - height.span), max(1, 2 * POSITIONS // w), _near(height)))
     n = 1
     if (h, w, 1) == (height.count, width.count, depth.count):
-        n = evenly(N, min(2 * POSITIONS // (h * w), SLAB // (row * (h + height.span))))
+        n = evenly(N, min(2 * POSITIONS // (h * w), 2 * SLAB // (row * (h + height.span))))
     return Blocks(n, h, w, m, c)
+
+
+def merged(axes: Axes) -> Axes:
+    """One tap that reads every position in order: an image of one row."""
+    L = prod(axis.count for axis in axes)
+    return (ONE, ONE, Axis(L, L, 1, (0,), (0,)))
 
 
 def _line(axes: Axes, w: int) -> int:
     """Elements of a slab's row, of one channel: all phases, all planes."""
     depth, _, width = axes
     return prod(len(axis.phases) for axis in axes) * (depth.span + 1) * (w + width.span)
+
+
+def _near(height: Axis) -> int:
+    """How many rows to take at most where taps lie far apart, so that those that read only padding are left out."""
+    apart = height.span // max(1, len(height.at) - 1)
+    return apart // 3 if apart >= 8 else height.count

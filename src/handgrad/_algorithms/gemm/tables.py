@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 from ..._geometry import Ints
 from . import plan
 from .fields import FIELDS
-from .machine import kind
-from .plan import Axes, Axis, Blocks
+from .machine import Kind, kind
+from .plan import Axes, Blocks
 
 Numbers = NDArray[np.int64]
 
@@ -47,8 +46,7 @@ def follow_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: 
     """For y and dx. `in_place`: one tap, and channels whose positions follow each other, are read where they lie."""
     host = kind(size)
     if in_place:
-        L = prod(axis.count for axis in axes)
-        axes = (plan.ONE, plan.ONE, Axis(L, L, 1, (0,), (0,)))
+        L = axes[2].count
         channels = plan.evenly(C, plan.WEIGHTS // (size * host.machine.rows))
         w = min(L, max(256, plan.SLAB // (channels * size)))
         b = Blocks(1, 1, w, min(M, max(host.machine.rows, plan.WEIGHTS // (channels * size) // 8 * 8)), channels)
@@ -57,46 +55,56 @@ def follow_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: 
     numbers, lists, slab = _common(axes, b, layout)
     taps = numbers["T"]
     packed = (b.m + host.machine.rows) * taps * b.c * size
-    line = b.w if in_place else b.n * numbers["rows"] * numbers["cols"]
-    line = -(-line // 64) * 64 + 8 * host.width  # a whole number of cache lines, and what the last tile is wider
-    tile = line * host.machine.rows * size
-    at = _places(packed, 0 if in_place else slab * size, taps * b.c * 4 + 64, tile)
+    dense = not in_place and _dense(b, M, numbers, host)
+    flat = b.w if in_place else b.n * numbers["rows"] * numbers["cols"]
+    line = -(-(b.n * b.h * b.w if dense else flat) // 64) * 64 + 8 * host.width  # the last tile is wider
+    result = line * (b.m if dense else host.machine.rows) * size
+    gathered = taps * b.c * (host.machine.vectors(host.machine.rows) + 1) * host.width * size if dense else 0
+    at = _places(
+        packed, 0 if in_place else slab * size, taps * b.c * 4 + 64, result, gathered, taps * b.c * 4 if dense else 0
+    )
     positions = _positions(axes, b, N)
     jobs = G * -(-M // b.m) * positions
-    numbers |= {
-        "N": N,
-        "G": G,
-        "M": M,
-        "C": C,
-        "jobs": jobs,
-        "in_place": int(in_place),
-        "line": line,
-        "positions": positions,
-        "scratch_bytes": at[4],
-    }
-    numbers |= {"slab_at": at[1], "table_at": at[2], "tile_at": at[3]}
+    numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": jobs, "positions": positions, "line": line}
+    numbers |= {"in_place": int(in_place), "dense": int(dense), "scratch_bytes": at[-1]}
+    numbers |= dict(zip(("slab_at", "table_at", "tile_at", "other_at", "linear_at"), at[1:-1], strict=True))
     base = sum(axis.obase * step for axis, step in zip(axes, layout.positions[2:], strict=True))
-    return Table(_array(numbers), lists, jobs, at[4], base)
+    return Table(_array(numbers), lists, jobs, at[-1], base)
 
 
 @lru_cache(maxsize=4096)
-def meet_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: Layout) -> Table:
-    """For dw."""
+def meet_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: Layout, in_place: bool) -> Table:
+    """For dw. `in_place`: as for y, where a block's positions fill whole vectors."""
     host = kind(size)
     b = plan.meet_blocks(axes, N, M, C, size)
+    if in_place:
+        b = Blocks(1, 1, plan.evenly(axes[2].count, plan.POSITIONS) // host.width * host.width, b.m, b.c)
     numbers, lists, slab = _common(axes, b, layout)
-    taps, columns = numbers["T"], host.machine.dots[1]
+    taps, (rows, columns) = numbers["T"], host.machine.dots
     line = -(-(numbers["rows"] * b.n * numbers["cols"]) // host.width) * host.width
-    sums = b.m * (-(-(taps * b.c) // columns) + 1) * columns * size
+    sums = -(-b.m // rows) * -(-taps * b.c // columns) * host.slot * size
     at = _places(sums, (slab + host.width) * size, taps * b.c * 4 + 64, line * b.m * size)
     across = G * -(-M // b.m) * -(-C // b.c)
     whole = G * M * C * taps * size
     positions = _positions(axes, b, N)
     pieces = max(1, min(positions, -(-8 // across), plan.MOST // whole))
     numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": across * pieces, "pieces": pieces, "line": line}
-    numbers |= {"positions": positions}
+    numbers |= {"positions": positions, "in_place": int(in_place)}
     numbers |= {"slab_at": at[1], "table_at": at[2], "other_at": at[3], "scratch_bytes": at[4]}
     return Table(_array(numbers), lists, across * pieces, at[4], 0, pieces)
+
+
+def _dense(b: Blocks, M: int, numbers: dict[str, int], host: Kind) -> bool:
+    """Whether it pays to gather positions without what lies between rows: what is saved against moving the windows."""
+    rows = host.machine.rows
+    if M % rows:
+        return False
+    wide = host.machine.vectors(rows) * host.width
+    gap = (numbers["rows"] - b.h) * numbers["cols"]
+    flat = b.n * ((b.h - 1) * numbers["cols"] + b.w) + (b.n - 1) * gap
+    # a tile takes rows · vectors / 2 cycles for each k, and gathering its windows about as many as a row of it
+    per_tile = b.m // rows * rows * host.machine.vectors(rows) / 2
+    return -(-flat // wide) * per_tile > -(-(b.n * b.h * b.w) // wide) * (per_tile + 12)
 
 
 def _common(axes: Axes, b: Blocks, layout: Layout) -> tuple[dict[str, int], tuple[Numbers, ...], int]:

@@ -141,16 +141,16 @@ def product_tile(kind: Kind, rows: int, vectors: int) -> Any:
 
 
 def dot_tile(kind: Kind, rows: int, columns: int) -> Any:
-    """tile(count, a, a_row, b, offset, c, ldc): C[i, j] += Σ_q A[i·a_row + q] · B[offset[j] + q], `count` vectors long.
+    """tile(count, a, a_row, b, offset, c): C[i·columns + j] += Σ_q A[i·a_row + q] · B[offset[j] + q], `count` vectors.
 
     Both operands are read where they lie, along the image. Each sum runs over the lanes of a vector, which are added up
-    at the end, pairwise.
+    at the end, pairwise. C is a whole number of vectors.
     """
 
     @intrinsic
-    def tile(typingctx: Any, count: Any, a: Any, a_row: Any, b: Any, offset: Any, c: Any, ldc: Any) -> Any:
+    def tile(typingctx: Any, count: Any, a: Any, a_row: Any, b: Any, offset: Any, c: Any) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-            count, a, a_row, b, offset, c, ldc = args
+            count, a, a_row, b, offset, c = args
             fma = _fma(builder, kind)
             table = builder.inttoptr(offset, _I32.as_pointer())
             starts = [builder.sext(builder.load(builder.gep(table, [_int(j)])), _I64) for j in range(columns)]
@@ -167,29 +167,29 @@ def dot_tile(kind: Kind, rows: int, columns: int) -> Any:
                         new[i * columns + j] = fma(left[i], right, held[i * columns + j])
                 return new
 
-            sums = _accumulate(builder, count, [zero] * (rows * columns), step)
-            for i in range(rows):
-                for j in range(columns):
-                    cell = _address(builder, c, builder.add(builder.mul(ldc, _int(i)), _int(j)), kind)
-                    total = _lanes_added(builder, sums[i * columns + j], kind)
-                    builder.store(builder.fadd(builder.load(cell), total), cell)
+            dots = _accumulate(builder, count, [zero] * (rows * columns), step)
+            dots += [zero] * (-len(dots) % kind.width)
+            for i, sums in enumerate(_added(builder, dots, kind.width)):
+                old = _load(builder, c, _int(i * kind.width), kind)
+                _store(builder, builder.fadd(old, sums), c, _int(i * kind.width), kind)
             return context.get_dummy_value()
 
-        return types.void(*[types.intp] * 7), emit
+        return types.void(*[types.intp] * 6), emit
 
     return tile
 
 
-def _lanes_added(builder: ir.IRBuilder, vector: ir.Value, kind: Kind) -> ir.Value:
-    """The sum of a vector's lanes, upper half onto lower half until one is left."""
-    width = kind.width
-    while width > 1:
-        width //= 2
-        mask = ir.VectorType(_I32, width)
-        low = builder.shuffle_vector(vector, vector, ir.Constant(mask, list(range(width))))
-        high = builder.shuffle_vector(vector, vector, ir.Constant(mask, list(range(width, 2 * width))))
-        vector = builder.fadd(low, high)
-    return builder.extract_element(vector, ir.Constant(_I32, 0))
+def _added(builder: ir.IRBuilder, vectors: list[ir.Value], width: int) -> list[ir.Value]:
+    """The sum of each vector's lanes, as the lanes of fewer vectors: halves onto halves, two vectors at a time."""
+    length = width  # of the part of a vector that belongs to one sum
+    while length > 1:
+        half = length // 2
+        low = [start + i for start in range(0, 2 * width, length) for i in range(half)]
+        masks = [ir.Constant(ir.VectorType(_I32, width), [lane + up for lane in low]) for up in (0, half)]
+        pairs = zip(vectors[::2], vectors[1::2], strict=True)
+        vectors = [builder.fadd(*(builder.shuffle_vector(a, b, mask) for mask in masks)) for a, b in pairs]
+        length = half
+    return vectors
 
 
 def mover(kind: Kind, width: int) -> Any:
@@ -240,19 +240,21 @@ def masked_mover(kind: Kind) -> Any:
     return move
 
 
-def halver(kind: Kind) -> Any:
-    """halve(to, source): a vector of every second element, of which the last is the last that is read."""
+def halver(kind: Kind, width: int) -> Any:
+    """halve(to, source): `width` elements, every second one, of which the last is the last that is read."""
 
     @intrinsic
     def halve(typingctx: Any, to: Any, source: Any) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
             to, source = args
-            width = kind.width
-            low = _load(builder, source, _int(0), kind)
-            high = _load(builder, source, _int(width - 1), kind)
-            lanes = [2 * i if 2 * i < width else width + 2 * i - width + 1 for i in range(width)]
-            mask = ir.Constant(ir.VectorType(_I32, width), lanes)
-            _store(builder, builder.shuffle_vector(low, high, mask), to, _int(0), kind)
+            vector = ir.VectorType(_scalar(kind), width)
+            low, high = (
+                builder.load(builder.inttoptr(at, vector.as_pointer()), align=kind.size)
+                for at in (source, builder.add(source, _int((width - 1) * kind.size)))
+            )
+            lanes = [2 * i if 2 * i < width else 2 * i + 1 for i in range(width)]
+            even = builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(_I32, width), lanes))
+            builder.store(even, builder.inttoptr(to, vector.as_pointer()), align=kind.size)
             return context.get_dummy_value()
 
         return types.void(types.intp, types.intp), emit
@@ -320,6 +322,18 @@ def number(typingctx: Any, base: Any, index: Any) -> Any:
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         base, index = args
         return builder.load(builder.gep(builder.inttoptr(base, _I64.as_pointer()), [index]))
+
+    return types.intp(types.intp, types.intp), emit
+
+
+@intrinsic
+def offset_of(typingctx: Any, base: Any, index: Any) -> Any:
+    """The int32 at a place of a table of offsets."""
+
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        base, index = args
+        place = builder.gep(builder.inttoptr(base, _I32.as_pointer()), [index])
+        return builder.sext(builder.load(place), _I64)
 
     return types.intp(types.intp, types.intp), emit
 
