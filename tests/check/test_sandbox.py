@@ -112,7 +112,7 @@ def test_a_flood_of_output_ends_with_the_time(tmp_path: Path) -> None:
         "import os, shutil, tempfile; os.chdir('/'); shutil.rmtree(tempfile.gettempdir(), True); os.umask(0o777)",
         "import resource; [resource.setrlimit(r, (0, 0)) for r in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)]",
         "import sys; sys.stdout.close(); sys.stderr = None",
-        "import atexit, threading as t; atexit.register(print); t.Thread(target=exec, args=['while 1: 0']).start()",
+        "import atexit, threading as t; atexit.register(print); t.active_count() > 1 or t.Thread(target=exec, args=['while 1: 0']).start()",
         "import signal; [signal.signal(s, signal.SIG_IGN) for s in set(signal.Signals) - {9, 19}]",
     ],
     ids=[
@@ -281,3 +281,19 @@ def test_an_end_before_the_code_ran_is_not_the_codes(tmp_path: Path, monkeypatch
     report, _ = _run(tmp_path, GOOD)
     assert report.verdict == "inconclusive"
     assert report.message == "the checker did not start: its process ended with exit status 9"
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_closed_standard_streams_are_no_obstacle(tmp_path: Path, closed: tuple[int, ...]) -> None:
+    """As a daemon has them: what this process opens then takes their places."""
+    path = tmp_path / "code.py"
+    path.write_text(GOOD)
+    code = f"""
+import os, sys
+for descriptor in {closed}: os.close(descriptor)
+import handgrad
+report = handgrad.check({str(path)!r}, inputs=["x=4x3", "w=3x5"], timeout=60)
+open({str(tmp_path / "said")!r}, "w").write(report.verdict)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert (tmp_path / "said").read_text() == "correct"

@@ -30,7 +30,7 @@ from . import keeper
 from .encoding import decode
 from .report import Report
 from .request import TIMEOUT, Request
-from .shared import SIZE, Shared
+from .shared import Shared, shared_file
 
 PRINTED = 64 << 10  # how much of what the checked code prints is handed on
 _GRACE = 2 * keeper.GRACE  # seconds for the keeper to clear up
@@ -45,11 +45,10 @@ def check_apart(request: Request, timeout: float = TIMEOUT, printed: Callable[[b
     if not 0 < timeout < math.inf:
         raise error("check", f"a timeout of {timeout:g} s", needed="a number of seconds above 0")
     token = secrets.token_hex(16)
-    with tempfile.TemporaryFile() as file:
-        file.truncate(SIZE)
-        shared = Shared(file.fileno())
+    with shared_file() as memory:
+        shared = Shared(memory)
         shared.write(json.dumps({"token": token, "request": request.plain()}).encode())
-        apart = _Apart(file.fileno(), printed or _to_stderr)
+        apart = _Apart(memory, printed or _to_stderr)
         try:
             apart.listen(time.monotonic() + timeout)
         finally:

@@ -5,10 +5,31 @@ The mapping needs no open file, so that code which closes or writes to every fil
 
 from __future__ import annotations
 
+import fcntl
 import mmap
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 SIZE = 64 << 20  # bytes, of which only those that are written take up memory; no report is longer
 _STAGE = 64
+
+
+@contextmanager
+def shared_file() -> Iterator[int]:
+    """The descriptor of a file of `SIZE` bytes: one in memory where there are such, as a disk may be full.
+
+    It is none of the three of the standard streams, which a process may have closed, and hands on otherwise.
+    """
+    with open(os.memfd_create("handgrad"), "r+b") if sys.platform == "linux" else tempfile.TemporaryFile() as file:
+        descriptor = fcntl.fcntl(file.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
+        try:
+            os.ftruncate(descriptor, SIZE)
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
 
 class Shared:
