@@ -111,8 +111,8 @@ def test_a_flood_of_output_ends_with_the_time(tmp_path: Path) -> None:
         "import os; [os.close(int(fd)) for fd in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + fd)]",
         "import os, shutil, tempfile; os.chdir('/'); shutil.rmtree(tempfile.gettempdir(), True); os.umask(0o777)",
         "import resource; [resource.setrlimit(r, (0, 0)) for r in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE)]",
-        "import sys; sys.stdout.close(); sys.stderr = None",
-        "import atexit, threading as t; atexit.register(print); t.active_count() > 1 or t.Thread(target=exec, args=['while 1: 0']).start()",
+        "import atexit, sys; sys.stdout.close(); sys.stderr = None; atexit.register(print, 1)",
+        "import threading as t; t.active_count() > 1 or t.Thread(target=exec, args=['while 1: 0']).start()",
         "import signal; [signal.signal(s, signal.SIG_IGN) for s in set(signal.Signals) - {9, 19}]",
     ],
     ids=[
