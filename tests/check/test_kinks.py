@@ -108,6 +108,11 @@ def correlate(g: Any, x: Any, h: Any) -> Any:
 ACCIDENTS: list[tuple[Any, Any, list[str]]] = [
     (convolve, correlate, ["x=8", "h=8"]),
     (lambda A: np.trace(A), lambda g, A: g * np.eye(len(A)), ["A=4x4"]),
+    (
+        lambda A: np.trace(A, axis1=1, axis2=2),
+        lambda g, A: g[:, None, None] * np.eye(A.shape[2]),
+        ["A=2x5x5"],
+    ),
     (lambda A: np.diag(A) ** 2, lambda g, A: np.diag(2 * g * np.diag(A)), ["A=4x4"]),
     (
         lambda x: np.fft.irfft(np.fft.rfft(x, axis=1) ** 1 * 2.5, axis=1) + 0 * x.sum(),

@@ -53,7 +53,7 @@ def _shapes(case: Case) -> dict[str, tuple[int, ...]]:
 def _equal(case: Case) -> Iterator[tuple[Axis, Axis]]:
     """Axes of one size; not of the size of a square picture, whose height and width need not be equal."""
     shapes = _shapes(case)
-    square = {shape[-1] for shape in shapes.values() if len(shape) > 2 and shape[-1] == shape[-2]}
+    square = {shape[-1] for shape in shapes.values() if len(shape) > 3 and shape[-1] == shape[-2]}
     axes = [(name, axis) for name, shape in shapes.items() for axis, size in enumerate(shape) if size > 1]
     for one, other in combinations(axes, 2):
         if (size := _size(shapes, one)) == _size(shapes, other) and size not in square:
