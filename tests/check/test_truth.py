@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from handgrad._check import truth
+from handgrad._check import differences, truth
 from handgrad._check.inputs import Draw
 from handgrad._check.subjects import Subject
 from handgrad._check.subjects.finding import of_object
@@ -79,7 +79,7 @@ def test_what_looks_linear_along_the_input_itself_is_not_taken_for_linear() -> N
 
 def test_a_kink_further_away_than_was_looked_is_no_part_of_the_slope() -> None:
     x = torch.zeros(1, dtype=torch.float64)
-    reach = {name: truth._direction(Draw({name: x}), name, "affine") for name in "abcdefgh"}
+    reach = {name: differences.direction_of(Draw({name: x}), name, "affine") for name in "abcdefgh"}
     name = next(name for name, d in reach.items() if max(float(d), -3.7 * float(d)) < 0.8)
 
     def forward(value: Any) -> Any:

@@ -1,8 +1,9 @@
 """Check a hand-written backward pass: what is wrong with it, where, and the line that is right.
 
-Somebody's code becomes a `Subject` (subjects), is run at a plan's draws (plan, settings, own, inputs) beside the truth
-(truth, reference), and each draw is a `Case`. A diagnosis sees only cases (diagnose, slips, operations); a flat script
-has its own way (script). All end in one `Report`, which renderers only read.
+Somebody's code becomes a `Subject` (subjects), is run at a plan's draws (plan, settings, own, inputs, scaling) beside
+the truth (truth, differences, reference), and each draw is a `Case`. What is no evidence is told from what is (nothing,
+kinks, accidents, second_look). A diagnosis sees only cases (diagnose, slips, operations); a flat script has its own way
+(script). All end in one `Report`, which renderers only read.
 """
 
 from __future__ import annotations
