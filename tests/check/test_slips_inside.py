@@ -159,6 +159,46 @@ def test_one_turn_of_a_loop(keep: str, expected: list[str]) -> None:
     assert causes(recurrent, backward, "x=3x5x4", "w=4x4") == {"x": [], "w": expected}
 
 
+@pytest.mark.parametrize(("c", "cause"), [(-1.0, "wrong-sign"), (3.0, "scale-factor")])
+def test_a_constant_on_one_of_two_ways_back(c: float, cause: str) -> None:
+    def backward(g: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        dz = c * g * (1 - torch.tanh(x @ w) ** 2)
+        return g + dz @ w.T, x.T @ dz
+
+    assert causes(lambda x, w: x + torch.tanh(x @ w), backward, "x=5x4", "w=4x4") == {"x": [cause], "w": [cause]}
+
+
+def test_a_dropout_in_the_middle() -> None:
+    keep = np.array([1.0, 0.0, 1.0])
+
+    def backward(g: Any, x: Any, w: Any) -> Any:
+        dz = g * (1 - np.tanh(x @ w) ** 2)
+        return dz @ w.T, x.T @ dz
+
+    found = causes(lambda x, w: np.tanh(x @ w) * keep, backward, "x=5x4", "w=4x3")
+    assert found == {"x": ["mask-missing"], "w": ["mask-missing"]}
+
+
+def test_an_epsilon_beside_sigma_is_left_out_of_the_derivative() -> None:
+    """(x − μ)/(σ + ε): as everybody writes its way back, here without the mean's term."""
+
+    def hat(x: Any) -> tuple[Any, Any]:
+        sigma = np.std(x, axis=1, keepdims=True) + 1e-5
+        return (x - x.mean(1, keepdims=True)) / sigma, sigma
+
+    def backward(g: Any, x: Any, w: Any) -> Any:
+        h, sigma = hat(x)
+        d = g @ w.T
+        return (d - h * (d * h).mean(1, keepdims=True)) / sigma, h.T @ g
+
+    assert causes(lambda x, w: hat(x)[0] @ w, backward, "x=5x6", "w=6x3") == {"x": ["missing-mean-term"], "w": []}
+
+
+def test_two_slips_that_are_known_come_before_a_derivative_that_is_not() -> None:
+    found = causes(lambda x: torch.tanh(x), lambda g, x: -g * (1 - torch.tanh(x)), "x=6x8")
+    assert found == {"x": ["derivative-of-activation-wrong", "wrong-sign"]}
+
+
 def test_a_path_that_a_mask_closes_is_no_evidence() -> None:
     """Σ p·log p with the second term lost: a mask that happens to close that path must not be named."""
 

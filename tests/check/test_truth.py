@@ -51,15 +51,29 @@ def test_torch_code_is_differentiated_by_autograd() -> None:
 
 
 @pytest.mark.parametrize("smooth", [True, False])
-def test_numpy_code_that_fills_an_array_is_differentiated_by_differences(smooth: bool) -> None:
+def test_numpy_code_that_autograd_cannot_follow_is_differentiated_by_differences(smooth: bool) -> None:
     def forward(x: Any, w: Any) -> Any:
-        out = np.zeros((len(x), w.shape[1]))
-        out[:] = np.tanh(np.dot(x, w)) if smooth else np.maximum(np.dot(x, w), 0.0)
-        return out
+        product = np.dot(np.array(x), np.array(w))
+        return np.tanh(product) if smooth else np.maximum(product, 0.0)
 
     found, gradients = _find(forward)
     assert found.source == "differences"
     _close(gradients, _expected(lambda x, w: torch.tanh(x @ w) if smooth else (x @ w).clamp(min=0)), 1e-7)
+
+
+@pytest.mark.parametrize(("rows", "source"), [(2, "autograd"), (500, "differences")])
+def test_numpy_code_that_fills_an_array_is_followed_unless_its_loop_is_long(rows: int, source: str) -> None:
+    def forward(x: Any) -> Any:
+        out = np.zeros((rows, 3))
+        for row in range(rows):
+            out[row] = np.tanh(x) * row
+        return out
+
+    x, grad = X[0, :3].clone(), torch.ones(rows, 3, dtype=torch.float64)
+    found, gradients = _find(forward, grad, x=x)
+    assert found.source == source
+    torch.testing.assert_close(gradients["x"], (1 - x.tanh() ** 2) * sum(range(rows)), rtol=1e-7, atol=1e-7)
+    assert type(np.zeros(1)) is np.ndarray
 
 
 def test_what_is_linear_in_an_input_is_exact() -> None:

@@ -11,6 +11,7 @@ from .report import Finding
 from .slips import Path, Slip
 from .slips.constants import averages
 from .slips.draw import Draw
+from .slips.elementwise import UNKNOWN
 from .slips.rearranged import rearranged
 from .slips.search import explains, explanations, predictions, ranked
 from .where import describe
@@ -61,8 +62,9 @@ def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Fi
         return ()  # zero in every draw: many slips make that somewhere, and it proves none
     wrong = sorted(wrong, key=_size)
     singles = ranked(wrong[0], 1)
-    path = _first_holding(singles, wrong, right) or _first_holding(_pairs(wrong, singles), wrong, right)
-    path = path or _in_another_order(wrong)
+    told = [path for path in singles if not any(slip.variant == UNKNOWN for slip in path)]
+    path = _first_holding(told, wrong, right) or _first_holding(_pairs(wrong, told), wrong, right)
+    path = path or _first_holding(singles, wrong, right) or _in_another_order(wrong)
     return tuple(_finding(slip, wrong) for slip in _worded(path, wrong))
 
 

@@ -27,8 +27,10 @@ from .differences import agrees, evaluate
 from .differences import differentiable as differentiable
 from .inputs import Draw
 from .subjects import Subject, UserCodeError
+from .subjects.traced import traced_buffers
 
 Source = Literal["autograd", "differences", "operation", "directions"]
+_LONG = 400  # steps of NumPy code under autograd
 SECONDS = 1.0  # what the differences of one draw may take, where others can stand for it
 PATIENCE = 6.0  # and where none can
 
@@ -55,17 +57,29 @@ class Truth:
 def tracked(subject: Subject, draw: Draw, inside: AbstractContextManager[object] | None = None) -> Tracked | None:
     """The forward pass under autograd, run in a context; None if autograd cannot follow it."""
     try:
-        with (
-            warnings.catch_warnings(action="ignore"),
-            inside or nullcontext(),
-        ):  # NumPy grumbles when it is handed tensors
+        namespace = subject.namespace if isinstance(subject.namespace, dict) else {}
+        buffers = traced_buffers(namespace) if subject.library == "numpy" else nullcontext()
+        with warnings.catch_warnings(action="ignore"), buffers, inside or nullcontext():  # NumPy grumbles at tensors
             run = subject.run(draw.inputs, draw.options, track=True)
     except (UserCodeError, HandgradError):
         return None
     if not isinstance(run.raw, Tensor) or not run.raw.requires_grad:
         return None
+    if subject.library == "numpy" and _is_long(run.raw):
+        return None
     leaves = {name: leaf for name, leaf in run.leaves.items() if name in draw.inputs}
     return Tracked(run.raw.as_subclass(Tensor), leaves, run.single)
+
+
+def _is_long(output: Tensor) -> bool:
+    """Whether a loop over entries has made a graph that takes longer than the Jacobian by differences."""
+    todo, seen = [output.grad_fn], set[object]()
+    while todo and len(seen) <= _LONG:
+        node = todo.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            todo += [before for before, _ in node.next_functions]
+    return len(seen) > _LONG
 
 
 def by_autograd(subject: Subject, draw: Draw, grad: Tensor | None = None) -> Truth | None:

@@ -99,10 +99,10 @@ class Draw:
 
     @cached_property
     def inside(self) -> list[tuple[Path, Linear]]:
-        """The slips in one step of the forward pass."""
+        """The slips in one step of the forward pass; a function of one entry has none but in its derivative."""
         from .inside import inside
 
-        return list(inside(self))
+        return [] if self.is_elementwise else list(inside(self))
 
     @cached_property
     def batch(self) -> int | None:

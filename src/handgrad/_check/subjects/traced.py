@@ -6,7 +6,9 @@ autograd for that code, and differences are its truth. What runs is not taken on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -102,6 +104,33 @@ class Traced(Tensor):
 def traced(tensor: Tensor) -> Tensor:
     """The tensor as code that expects an array can use it."""
     return tensor.as_subclass(Traced) if tensor.is_floating_point() else tensor
+
+
+@contextmanager
+def traced_buffers(namespace: MutableMapping[str, Any]) -> Iterator[None]:
+    """Inside, the arrays that code makes to fill them are traced: what a loop puts into them keeps its graph.
+
+    Only the code's own `np` is another: NumPy itself, which writes into such arrays from C, is left alone.
+    """
+    names = [name for name, value in namespace.items() if value is np]
+    namespace.update(dict.fromkeys(names, _Numpy()))
+    try:
+        yield
+    finally:
+        namespace.update(dict.fromkeys(names, np))
+
+
+class _Numpy:
+    """NumPy, but for what makes an array."""
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(np, name)
+        return partial(_buffer, function) if name in ("zeros", "ones", "empty") else function
+
+
+def _buffer(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    array = function(*args, **kwargs)
+    return torch.from_numpy(array).double().as_subclass(Traced) if array.dtype.kind == "f" else array
 
 
 def _tensor(value: Any) -> Any:

@@ -28,13 +28,10 @@ def places(record: Record) -> Iterator[Place]:
     """Each stretch of steps that works entry by entry and is not linear."""
     pairs = elementwise(record)
     for (source, index), derivative in pairs.items():
-        if (
-            not is_arithmetic(record, source, index)
-            and not _reduced(record, source)
-            and _ends(record, pairs, source, index)
-            and _begins(record, pairs, source)
-        ):
-            yield _place(record, record.steps[source], record.steps[index], derivative)
+        if not is_arithmetic(record, source, index) and not _reduced(record, source):
+            masks = record.steps[index].sources == (source,) and is_mask(derivative)
+            if masks or (_ends(record, pairs, source, index) and _begins(record, pairs, source)):
+                yield _place(record, record.steps[source], record.steps[index], derivative)
 
 
 def elementwise(record: Record) -> _Pairs:
@@ -57,8 +54,12 @@ def _find(record: Record) -> _Pairs:
 
 def _says_something(record: Record, source: Step, step: Step, derivative: Tensor) -> bool:
     """Whether it is no mere sum or multiple; a mask with zeros is more than that."""
-    masks = len(slopes(derivative)) == 2 and bool((derivative == 0).any())
-    return masks or any(not is_linear(between) for between in _between(record, source, step))
+    return is_mask(derivative) or any(not is_linear(between) for between in _between(record, source, step))
+
+
+def is_mask(derivative: Tensor) -> bool:
+    """Whether it lets some entries through and others not."""
+    return len(slopes(derivative)) == 2 and bool((derivative == 0).any())
 
 
 def _between(record: Record, source: Step, step: Step) -> Iterator[Step]:
@@ -102,10 +103,10 @@ def _reduced(record: Record, index: int) -> bool:
 
 
 def _ends(record: Record, pairs: _Pairs, source: int, index: int) -> bool:
-    """Whether something other than more of the same uses the result; or it is one step by itself."""
+    """Whether more than one step uses the result, or one that is not more of the same; or it is a step by itself."""
     step, users = record.steps[index], record.consumers[index]
     alone = step.sources == (source,) and not is_linear(step) and step.name not in ("exp", "pow", "reciprocal", "abs")
-    return alone or not users or any((source, user) not in pairs for user in users)
+    return alone or len(users) != 1 or any((source, user) not in pairs for user in users)
 
 
 def _begins(record: Record, pairs: _Pairs, source: int) -> bool:
@@ -133,6 +134,7 @@ def _others(record: Record, source: Step, step: Step, derivative: Tensor) -> dic
     for label, one in {**{f"`{name}`": leaf for name, leaf in record.leaves.items()}, **made}.items():
         if isinstance(one, Tensor) and one.shape == step.tensor.shape and one.is_floating_point():
             plain = one.detach().as_subclass(Tensor)
-            if not any(plain.equal(known) for known in [*own, *found.values()]):
+            # what has the signs of the right tensor makes the right mask
+            if not any(plain.sign().equal(known.sign()) for known in own) and not any(map(plain.equal, found.values())):
                 found[label] = plain
     return found

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 from math import prod
@@ -21,6 +21,7 @@ from ..backwards import axes_key, axes_sets
 from .places import Back, Place, close, local, probe, same_shape, value
 from .recording import Record, Step
 
+_EPSILON = 1e-3
 _MEAN = Slip(
     "missing-mean-term", None, "the mean is taken for a constant: −mean(grad)/σ is missing", "subtract the mean"
 )
@@ -64,9 +65,17 @@ def places(record: Record) -> Iterator[Place]:
             found = _normalised(source, step)
             if found is not None:
                 done.add(step.index)
-                yield _place(source, step, found)
+                yield from (_place(source, step, form) for form in _forms(found))
                 break
     yield from _scales(record, done)
+
+
+def _forms(this: Normalised) -> Iterator[Normalised]:
+    """As it is; and as it is written where an ε beside σ makes a difference that nobody writes down."""
+    yield this
+    plain = 1 / (this.count * this.sigma)
+    if not close(plain, this.kappa) and bool(((plain - this.kappa).abs() < _EPSILON * plain).all()):
+        yield replace(this, kappa=plain)
 
 
 def _normalised(source: Step, step: Step) -> Normalised | None:
@@ -107,7 +116,8 @@ def _place(source: Step, step: Step, this: Normalised) -> Place:
             )
     slips |= _counted(this)
     where = f"at `{step.name}`, line {step.line}"
-    return Place(step.index, source.index, this.back, slips, (("norm", step.site),), where)
+    form = "σ" if close(this.kappa * this.count * this.sigma, torch.ones_like(this.sigma)) else "κ"
+    return Place(step.index, source.index, this.back, slips, (("norm", form, step.site),), where)
 
 
 def _counted(this: Normalised) -> dict[Path, Back]:

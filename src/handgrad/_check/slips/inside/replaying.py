@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,7 +29,7 @@ class Replay(TorchFunctionMode):
         output = func(*args, **(kwargs or {}))
         replace = self.replaced.get(len(self.outputs))
         if replace is not None:
-            output = replace(self, func, args, output)
+            output = replace(self, partial(func, **(kwargs or {})), args, output)
         self.outputs.append(output)
         return output
 
