@@ -224,6 +224,13 @@ def test_paper_shows_everything(opened: Open) -> None:
     assert page.locator("details[open]").count() == 0  # and the screen is as it was
 
 
+def test_paper_is_light_whatever_the_screen_is(opened: Open) -> None:
+    page = opened(default(), color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    colours = page.evaluate("['color', 'backgroundColor'].map((name) => getComputedStyle(document.body)[name])")
+    assert colours == ["rgb(28, 31, 35)", "rgb(255, 255, 255)"]
+
+
 def test_a_notebook_shows_it_in_a_frame(opened: Open, tmp_path: Path) -> None:
     frame = default()._repr_html_()
     assert frame.startswith("<iframe ")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -175,3 +177,10 @@ def test_an_entry_of_the_padding_is_there_on_the_image_side_alone() -> None:
     assert trace.sum("grad_input", (0, 0, -1, -1)).terms
     with pytest.raises(hg.HandgradError, match="grad_output has no such entry"):
         trace.sum("grad_output", (0, 0, -1, 0))
+
+
+def test_explaining_brings_neither_template_nor_plotting_until_they_are_used() -> None:
+    code = "import sys, handgrad as hg; t = hg.explain((1, 1, 3), (1, 1, 2)); print(t); t.to_svg(); t.to_json()"
+    code += "; print('brought', sorted({'jinja2', 'matplotlib', 'PIL'} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.endswith("brought []\n")
