@@ -40,7 +40,7 @@ def _positive(draw: Draw, constant: float) -> Iterator[Path]:
     text = f"{constant:.6g}"
     yield (_factor(text if _is_plain(constant) else f"{_ODD}{text}", text),)
     if len(set(draw.user.flatten().tolist())) > 1:  # of what is the same everywhere anything such is a multiple
-        yield (_factor(NAMELESS, f"{constant:.6g} here, and another number in each draw,"),)
+        yield (_factor(NAMELESS, f"{constant:.6g} here, another in each draw,"),)
 
 
 NAMELESS, _ODD = "varying", "number "
