@@ -1,10 +1,10 @@
 """What `torch.autograd.gradcheck` says about the corpus' wrong programs, beside what `handgrad check` says.
 
-    python benchmarks/check_vs_gradcheck.py
+    python benchmarks/check_vs_gradcheck.py [open] [scored]
 
-Every program is wrapped in a `torch.autograd.Function` whose backward is the program's own, and given to gradcheck in
-float64 at the smallest sizes of the check. Flat scripts have no function that could be asked. The open set is shown
-program by program, the scored set in counts only, so that nobody writes a diagnosis after it.
+A `torch.autograd.Function` is given to gradcheck as it is, any other program as the forward and backward of one, in
+float64, at the smallest sizes at which it is wrong. Flat scripts have no function that could be asked. The open set is
+shown program by program, the scored set in counts only, so that nobody writes a diagnosis after it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "check"))
 from running import Outcome, Program, programs, run
 
 from handgrad._check.inputs import Draw
-from handgrad._check.plan import plan
+from handgrad._check.judge import judge
+from handgrad._check.plan import Plan, plan
 from handgrad._check.subjects import Subject, UserCodeError
+from handgrad._check.subjects.arguments import bind
+from handgrad._check.subjects.autograd_function import AutogradFunction
 from handgrad._check.target import subject_of
+from handgrad._check.truth import differentiable
 
 PASSES, MISMATCH = "passes", "Jacobian mismatch"
 
@@ -35,7 +39,7 @@ PASSES, MISMATCH = "passes", "Jacobian mismatch"
 def main() -> None:
     """Print both tables."""
     torch.set_num_threads(1)
-    for which in ("open", "scored"):
+    for which in sys.argv[1:] or ("open", "scored"):
         rows = [(run(program), gradcheck_says(program)) for program in programs(which) if program.expect != "correct"]
         if which == "open":
             print(f"{'program':28} {'the slip':34} {'gradcheck':34} handgrad check")
@@ -66,9 +70,8 @@ def gradcheck_says(program: Program) -> str:
     ):
         try:
             subject, wanted = subject_of(program.request)
-            steps = plan(subject, wanted).steps
-            draw = min((step.draw for step in steps), key=lambda draw: sum(v.numel() for v in draw.inputs.values()))
-            torch.autograd.gradcheck(*_wrapped(subject, draw))
+            draw = _smallest_wrong(subject, plan(subject, wanted))
+            torch.autograd.gradcheck(*_as_function(subject, draw))
         except UserCodeError as problem:
             return f"raises {type(problem.original).__name__}"
         except Exception as problem:
@@ -81,11 +84,25 @@ def _first_words(problem: Exception) -> str:
     words = message[0].partition(" at index")[0]
     if "invalid gradient" in message[0]:
         return "engine: gradient of a wrong shape"
-    return words if len(words) <= 34 else f"{words[:33]}…"
+    return words if len(words) <= 34 else words[:33].rpartition(" ")[0] + " …"
 
 
-def _wrapped(subject: Subject, draw: Draw) -> tuple[Any, tuple[Tensor, ...]]:
-    """The program as a Function for the engine, with the inputs to check it at."""
+def _smallest_wrong(subject: Subject, made: Plan) -> Draw:
+    """The smallest draw at which a gradient is wrong; the smallest of all if only the forward or a side effect is."""
+    judged, _ = judge(subject, made)
+    wrong = [one for one in judged if not all(one.case.is_right(name) for name in differentiable(one.draw))]
+    draws = [one.draw for one in wrong or judged]
+    return min(draws, key=lambda draw: sum(value.numel() for value in draw.inputs.values()))
+
+
+def _as_function(subject: Subject, draw: Draw) -> tuple[Any, tuple[Any, ...]]:
+    """The program's own Function, or it as one for the engine, with the inputs to check it at."""
+    inputs = {n: v.clone().requires_grad_() if v.is_floating_point() else v for n, v in draw.inputs.items()}
+    if isinstance(subject.adapter, AutogradFunction):
+        skip = int(subject.adapter.with_context)
+        return subject.adapter.function.apply, tuple(
+            bind(subject.adapter.functions[0], inputs, draw.options, skip).values()
+        )
     names = list(draw.inputs)
 
     class Program(torch.autograd.Function):
@@ -96,11 +113,10 @@ def _wrapped(subject: Subject, draw: Draw) -> tuple[Any, tuple[Tensor, ...]]:
 
         @staticmethod
         def backward(ctx: Any, grad: Tensor) -> Any:
-            found = ctx.run.backward(grad.contiguous())
+            found = ctx.run.backward(grad)
             return tuple(found.get(name) if draw.inputs[name].is_floating_point() else None for name in names)
 
-    inputs = tuple(v.clone().requires_grad_() if v.is_floating_point() else v for v in draw.inputs.values())
-    return Program.apply, inputs
+    return Program.apply, tuple(inputs.values())
 
 
 if __name__ == "__main__":

@@ -202,3 +202,10 @@ def test_float32_code_is_compared_at_its_own_rounding():
         )
     ]
     assert [f.cause for f in diagnose(cases, "weight")] == ["mean-instead-of-sum"]
+
+
+def test_zero_everywhere_is_said_once():
+    """And not that each index is right up to the factor 0."""
+    inputs = [{"x": torch.randn(n, 3, 5, dtype=torch.float64)} for n in (2, 4)]
+    (finding,) = diagnose([case(lambda x: x**2, one, "x", lambda g, x: 0 * g * x) for one in inputs], "x")
+    assert finding.evidence["correlates_with"] == ["it is zero everywhere"]

@@ -78,7 +78,7 @@ def _statements(draw: Draw, bad: Tensor) -> Iterator[str]:
     if not draw.user.any():
         yield "it is zero everywhere"
     yield from chain.from_iterable(_along(bad, axis) for axis in range(bad.dim()))
-    yield from _own_factors(draw)
+    yield from _own_factors(draw) if draw.user.any() else ()
     yield from _along_the_weight(draw)
     if draw.is_elementwise and _agrees_where(bad, draw.input):
         yield (
