@@ -122,3 +122,19 @@ def test_a_slip_that_shows_at_your_sizes_comes_before_one_that_other_sizes_bring
 
     report = check((pool, spread), inputs=["x=2x3x6x8"])
     assert [finding.cause for finding in report.findings] == ["scale-factor", "tail-lost"]
+
+
+def test_the_fix_of_a_gradient_with_two_slips_is_that_of_both():
+    def forward(x, w):
+        return torch.nn.functional.conv2d(x, w)
+
+    def backward(g, x, w):
+        k = w.shape[-1]
+        dx = torch.nn.functional.conv2d(torch.nn.functional.pad(g, [k - 1] * 4), w.transpose(0, 1))
+        return dx, torch.nn.grad.conv2d_weight(x, w.shape, g)
+
+    report = check((forward, backward), inputs=["x=2x3x6x7", "w=4x3x3x2"])
+    (gradient,) = [gradient for gradient in report.gradients if gradient.verdict == "wrong"]
+    first, second = (finding.fix for finding in gradient.findings)
+    assert gradient.fix == f"{first}; {second}"
+    assert str(report).count(first) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -25,6 +25,11 @@ class Finding:
     location: Location | None = None
     fix: str | None = None  # a line to paste, verified before it is shown
     evidence: Mapping[str, Any] = field(default_factory=dict)  # JSON values only
+
+
+def all_fixes(findings: Iterable[Finding]) -> str | None:
+    """What undoes several slips, in words, each once; None where nothing is known."""
+    return "; ".join(dict.fromkeys(finding.fix for finding in findings if finding.fix)) or None
 
 
 @dataclass(frozen=True)

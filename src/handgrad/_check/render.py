@@ -12,7 +12,7 @@ from typing import Any
 from rich.text import Text
 
 from .causes import CAUSES
-from .findings import Finding, Gradient
+from .findings import Finding, Gradient, all_fixes
 
 _COLOURS = {"correct": "bold green", "wrong": "bold red", "error": "bold red", "inconclusive": "bold yellow"}
 _STYLES = {"fix": "bold cyan", "cause": "bold"}
@@ -81,7 +81,7 @@ def _rows(gradient: Gradient, verbose: bool) -> Iterator[tuple[str, str]]:
         for key in ("user_values", "true_values") if verbose else ():
             if key in finding.evidence:
                 yield key.replace("_", " "), _array(finding.evidence[key])
-    if gradient.fix and gradient.fix not in fixes:
+    if gradient.fix and gradient.fix not in (*fixes, all_fixes(gradient.findings)):
         yield "fix", gradient.fix
     if gradient.note:
         yield "note", gradient.note

@@ -9,6 +9,7 @@ from typing import Any
 from .case import relative_error, same
 from .cases import Judged
 from .diagnose import diagnose
+from .findings import all_fixes
 from .inputs import Draw
 from .locate import Place, line_that_is_right, place_of
 from .report import Finding, Gradient
@@ -39,12 +40,12 @@ def verdict_on(
     if not findings:
         return replace(base, findings=tuple(side))
     place = place_of(subject, name, example.draw, example.case, findings[0].cause)
-    fix = line_that_is_right(subject, name, [one.draw for one in wrong or judged], judged) or findings[0].fix
+    line = line_that_is_right(subject, name, [one.draw for one in wrong or judged], judged)
     arrays = _arrays(name, example) if verbose else {}
     return replace(
         base,
-        findings=tuple(_placed([*findings, *side], place, fix, arrays)),
-        fix=fix,
+        findings=tuple(_placed([*findings, *side], place, line, arrays)),
+        fix=line or all_fixes(findings),
         note=_right_for_own(name, every, wrong),
         map=_map(name, example),
     )
@@ -192,7 +193,7 @@ def _is_partial(one: Judged, name: str) -> bool:
 
 
 def _placed(
-    findings: Sequence[Finding], place: Place | None, fix: str | None, arrays: dict[str, Any]
+    findings: Sequence[Finding], place: Place | None, line: str | None, arrays: dict[str, Any]
 ) -> Iterator[Finding]:
     """The findings with the place; the first one, which is the cause, with the line as well."""
     for index, finding in enumerate(findings):
@@ -200,7 +201,8 @@ def _placed(
         if place is not None:
             evidence |= {"expression": place.expression, "operands": place.operands, "axes": place.axes}
         location = finding.location or (place.location if place else None)
-        yield replace(finding, location=location, fix=fix if index == 0 else finding.fix, evidence=evidence)
+        fix = line if line and index == 0 else finding.fix
+        yield replace(finding, location=location, fix=fix, evidence=evidence)
 
 
 def _right_for_own(name: str, judged: Sequence[Judged], wrong: Sequence[Judged]) -> str | None:
