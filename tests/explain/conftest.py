@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from browsing import Open
 
 import handgrad as hg
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
@@ -24,15 +27,15 @@ _FLAGS = (
     "--disable-sync",
 )
 
-Open = Callable[..., Page]
 
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium, the one that is installed; where there is none, only the continuous integration insists."""
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None and not os.environ.get("CI"):
         pytest.skip("no Chromium: `make browser` installs it")
+    from playwright.sync_api import sync_playwright  # not for those who run no test of the page
+
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
         yield launched

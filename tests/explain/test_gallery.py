@@ -8,9 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from browsing import Open
 from playwright.sync_api import expect
-
-from conftest import Open
 
 DOCS = Path(__file__).parents[2] / "docs"
 

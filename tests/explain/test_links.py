@@ -8,12 +8,12 @@ from itertools import product
 from typing import Any
 
 import pytest
+from browsing import Open
 from brute import Entry, Index, meetings, padded_triples
 from explain_cases import SMALL, traced
 
 import handgrad as hg
 from cases import Case
-from conftest import Open
 from handgrad._explain.numbers import number
 from handgrad._explain.view import views
 

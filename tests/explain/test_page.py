@@ -10,26 +10,17 @@ from pathlib import Path
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from browsing import Open, cell, head
+from playwright.sync_api import expect
 from pypdf import PdfReader
 
 import handgrad as hg
-from conftest import Open
 from handgrad._check import Finding
 from handgrad._explain.numbers import number
 
 
 def default() -> hg.Trace:
     return hg.explain((1, 2, 5, 6), (3, 2, 3, 2), (3,), stride=2)
-
-
-def cell(page: Page, section: str, tensor: str, place: int, more: str = "") -> Locator:
-    """A cell by its number in the tensor."""
-    return page.locator(f"#{section} figure[data-tensor={tensor}]{more} td:not(.gap)").nth(place)
-
-
-def head(page: Page, section: str) -> str:
-    return page.locator(f"#{section} .sum b").inner_text()
 
 
 def test_the_default_page_is_small_and_whole() -> None:
