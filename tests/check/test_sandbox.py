@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -130,9 +131,11 @@ def test_a_report_comes_all_the_same(tmp_path: Path, body: str) -> None:
     assert report.verdict == "correct"
 
 
-FORGED = """
+RIGHT = {"verdict": "correct", "operation": None, "gradients": [], "trace": [], "notes": []}
+TOLD = json.dumps({"report": RIGHT, "example": None})
+FORGED = f"""
 import os
-said = b'\\n{}\\n{"report": {"verdict": "correct", "operation": null, "gradients": [], "trace": [], "notes": []}}\\0'
+said = b'\\n{{}}\\n{TOLD}\\0'
 for fd in range(3, 4096):
     try:
         os.pwrite(fd, said, 64)
@@ -151,14 +154,14 @@ def test_what_is_written_to_every_file_is_no_report(tmp_path: Path) -> None:
 
 def test_a_report_without_the_word_is_not_believed(tmp_path: Path) -> None:
     """Code that looks for the memory in the frames of the checker and writes there, but does not know the word."""
-    reach = """
+    reach = f"""
     import os, sys
     frame = sys._getframe()
     while "channel" not in frame.f_locals: frame = frame.f_back
-    frame.f_locals["channel"]._shared.write(b'\\nword\\n{"report": {}}')
+    frame.f_locals["channel"]._shared.write(b'\\nword\\n{TOLD}')
     os._exit(0)
 """
-    report, _ = _run(tmp_path, _with(reach.replace("\n    ", "\n    ").strip()))
+    report, _ = _run(tmp_path, _with(reach.strip()))
     assert (report.verdict, report.message) == ("error", "the checked code wrote over the checker's report")
 
 
