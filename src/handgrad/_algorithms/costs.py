@@ -1,11 +1,13 @@
 """What each algorithm costs, by a model with one line for each: seconds = call + products / (rate · threads).
 
-`call` is what a call takes before its first product, `rate` what one thread multiplies and adds in a second. They are
-rough, and need not be more: only which algorithm comes first matters. `benchmarks/` measures them.
+`call` is what a call takes before its first product, `rate` what one thread multiplies and adds in a second, for a kind
+of convolution. They are rough, and need not be more: only which algorithm comes first matters. They were measured over
+common shapes, on one processor with AVX-512; `benchmarks/NOTES.md` says how.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from math import inf, prod
 from typing import NamedTuple
 
@@ -26,25 +28,48 @@ class Cost(NamedTuple):
 
 _SINGLE, _DOUBLE = torch.float32, torch.float64
 
-# Of two threads on AVX2, over the geometric mean of common shapes.
-_DENSE = {
-    ("gemm", _SINGLE): Cost(15, 70, 70, 70),
-    ("gemm", _DOUBLE): Cost(15, 35, 35, 35),
-    ("native", _SINGLE): Cost(5, 36, 28, 30),
-    ("native", _DOUBLE): Cost(5, 8, 8, 9),
-    ("reference", _SINGLE): Cost(50, 8, 8, 6),
-    ("reference", _DOUBLE): Cost(50, 4, 4, 3),
+# By kind: groups of a few channels; few input channels or one dimension; one tap; many channels and a small image; taps
+# that read much padding; all others.
+_RATES: dict[str, dict[tuple[str, torch.dtype], Cost]] = {
+    "narrow": {
+        ("depthwise", _SINGLE): Cost(15, 14, 16, 11),
+        ("depthwise", _DOUBLE): Cost(15, 6, 7, 5),
+        ("native", _SINGLE): Cost(5, 14, 14, 9),
+        ("native", _DOUBLE): Cost(5, 1.5, 1.5, 1.5),
+    },
+    "few": {
+        ("gemm", _SINGLE): Cost(15, 60, 60, 30),
+        ("gemm", _DOUBLE): Cost(15, 35, 33, 18),
+        ("native", _SINGLE): Cost(5, 45, 45, 8),
+        ("native", _DOUBLE): Cost(5, 16, 16, 17),
+    },
+    "pointwise": {
+        ("gemm", _SINGLE): Cost(15, 70, 74, 65),
+        ("gemm", _DOUBLE): Cost(15, 32, 38, 34),
+        ("native", _SINGLE): Cost(5, 72, 73, 62),
+        ("native", _DOUBLE): Cost(5, 37, 35, 32),
+    },
+    "deep": {
+        ("gemm", _SINGLE): Cost(15, 72, 58, 65),
+        ("gemm", _DOUBLE): Cost(15, 38, 32, 36),
+        ("native", _SINGLE): Cost(5, 92, 65, 85),
+        ("native", _DOUBLE): Cost(5, 29, 41, 24),
+    },
+    "far": {
+        ("gemm", _SINGLE): Cost(15, 50, 33, 50),
+        ("gemm", _DOUBLE): Cost(15, 30, 27, 29),
+        ("native", _SINGLE): Cost(5, 98, 120, 120),
+        ("native", _DOUBLE): Cost(5, 40, 42, 39),
+    },
+    "dense": {
+        ("gemm", _SINGLE): Cost(15, 84, 80, 80),
+        ("gemm", _DOUBLE): Cost(15, 43, 42, 42),
+        ("native", _SINGLE): Cost(5, 90, 84, 84),
+        ("native", _DOUBLE): Cost(5, 18, 18, 25),
+    },
 }
-_NARROW = {
-    ("depthwise", _SINGLE): Cost(15, 12, 12, 12),
-    ("depthwise", _DOUBLE): Cost(15, 6, 6, 6),
-    ("gemm", _SINGLE): Cost(15, 3, 3, 3),
-    ("gemm", _DOUBLE): Cost(15, 2, 2, 2),
-    ("native", _SINGLE): Cost(5, 4, 4, 4),
-    ("native", _DOUBLE): Cost(5, 0.5, 0.5, 0.5),
-    ("reference", _SINGLE): Cost(50, 0.5, 0.5, 0.5),
-    ("reference", _DOUBLE): Cost(50, 0.3, 0.3, 0.3),
-}
+_READABLE = {_SINGLE: Cost(50, 8, 8, 6), _DOUBLE: Cost(50, 4, 4, 3)}  # the reference, except for narrow groups
+_SLOWER_WITHOUT_AVX512 = 0.6  # PyTorch's float32, which has kernels of its own for it; ours use vectors of 256 bits
 # What the kernels do not know: halves are summed in float32, a product of complex numbers is four.
 _SUMMED_IN = {
     _SINGLE: _SINGLE,
@@ -62,23 +87,45 @@ def seconds(name: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, th
     if not a.is_cpu:  # a GPU's own library, and nothing else, is made for it
         return 0.0 if name == "native" else inf
     dtype = _SUMMED_IN[a.dtype]
-    cost = (_NARROW if is_narrow(op, a, b, geometry) else _DENSE).get((name, dtype))
+    found = kind(op, a, b, geometry)
+    cost = _RATES[found].get((name, dtype))
+    if name == "reference":
+        cost = _READABLE[dtype]
     if cost is None or (name in _OURS and a.dtype != dtype) or (name == "native" and a.is_complex()):
         return inf
     rate: float = getattr(cost, op) * 1e9 * threads
+    if name == "native" and dtype == _SINGLE and not _has_avx512():
+        rate *= _SLOWER_WITHOUT_AVX512
+    if name == "reference" and found == "narrow":
+        rate /= 16
     return cost.call * 1e-6 + flops(op, a, b, geometry) * (4 if a.is_complex() else 1) / rate
+
+
+@cache
+def _has_avx512() -> bool:
+    return "AVX512" in torch.backends.cpu.get_cpu_capability()
+
+
+def kind(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:
+    """Which of the kinds of convolution this is."""
+    _, O, per_group = sizes(op, a, b, geometry)
+    if geometry.groups > 1 and max(per_group, O // geometry.groups) <= 4:
+        return "narrow"
+    if per_group <= 4 or geometry.dims == 1:
+        return "few"
+    if any(3 * sum(pads) >= size for pads, size in zip(geometry.padding, geometry.input, strict=True)) and any(
+        d >= 8 for d in geometry.dilation
+    ):
+        return "far"
+    if per_group >= 128 and prod(geometry.output) <= 256 and prod(geometry.kernel) > 1:
+        return "deep"
+    return "pointwise" if prod(geometry.kernel) == 1 else "dense"
 
 
 def flops(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> int:
     """Products and additions of the bilinear form, with those in the padding: 2 · N · O · C/G · K · L."""
     N, O, per_group = sizes(op, a, b, geometry)
     return 2 * N * O * per_group * prod(geometry.kernel) * prod(geometry.output)
-
-
-def is_narrow(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> bool:
-    """Whether there are several groups, each of a few channels at most: `depthwise` is made for these."""
-    _, O, per_group = sizes(op, a, b, geometry)
-    return geometry.groups > 1 and max(per_group, O // geometry.groups) <= 4
 
 
 def sizes(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> tuple[int, int, int]:

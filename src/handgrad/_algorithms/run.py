@@ -25,10 +25,29 @@ _MOST = 4096  # kinds of operands that are remembered
 _chosen: dict[tuple[Any, ...], ModuleType] = {}
 
 
-def run(where: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, algorithm: str | None = None) -> Tensor:
+def run_conv(
+    where: str, x: Tensor, w: Tensor, geometry: ConvGeometry, algorithm: str | None, bias: Tensor | None
+) -> Tensor:
+    """`run` of "conv", and a bias (O,), which own kernels begin their sums with; elsewhere it is a pass of its own."""
+    if bias is not None and bias.is_contiguous() and bias.dtype == x.dtype and readable(x, bias):
+        return run(where, "conv", x, w, geometry, algorithm, bias)
+    y = run(where, "conv", x, w, geometry, algorithm)
+    return y if bias is None else _added(y, bias)
+
+
+def run(
+    where: str,
+    op: str,
+    a: Tensor,
+    b: Tensor,
+    geometry: ConvGeometry,
+    algorithm: str | None = None,
+    bias: Tensor | None = None,
+) -> Tensor:
     """`op` of the two operands by the algorithm that this call, or else the context's setting, says."""
     if torch.compiler.is_compiling():
-        return _compiled(where, op, a, b, geometry, algorithm)
+        y = _compiled(where, op, a, b, geometry, algorithm)
+        return y if bias is None else _added(y, bias)
     setting = current() if algorithm is None else for_call(where, current(), algorithm)
     if setting.notes is not None:
         setting.notes.append((op, a, b, geometry, setting))
@@ -39,7 +58,16 @@ def run(where: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, algor
         key = (op, geometry, a.shape, a.stride(), b.shape, b.stride(), a.dtype, torch.get_num_threads(), setting)
         found = _chosen.get(key)
         chosen = found if found is not None else _remember(key, load(choose(where, op, a, b, geometry, setting)))
-    return cast("Tensor", getattr(chosen, op)(a, b, geometry))
+    if bias is None:
+        return cast("Tensor", getattr(chosen, op)(a, b, geometry))
+    if chosen.__name__.endswith((".gemm", ".depthwise")):
+        return cast("Tensor", chosen.conv(a, b, geometry, bias))
+    return _added(cast("Tensor", chosen.conv(a, b, geometry)), bias)
+
+
+def _added(y: Tensor, bias: Tensor) -> Tensor:
+    """y (N, O, *L) + bias (O,), in y's own memory and at least the bias' precision."""
+    return y.add_(bias.view(-1, *[1] * (y.dim() - 2)))  # (O,) → (O, 1, …)
 
 
 def _remember(key: tuple[Any, ...], chosen: ModuleType) -> ModuleType:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
-from .._algorithms.run import run
+from .._algorithms.run import run, run_conv
 from .._geometry import ConvGeometry, Ints, conv_geometry, frozen
 from .._operands import check_bias, check_conv, check_grad_output, check_tensors
 from .._padding import check_mode, pad, pad_input, padded
@@ -17,7 +17,6 @@ from ._common import (
     Padding,
     PaddingMode,
     Size,
-    add_bias,
     as_size,
     batched,
     check_needs,
@@ -88,8 +87,8 @@ def _conv_nd(
     if weight.numel() == 0:
         return input.new_empty(size)
     x = pad(batched(input, dims), geometry, padding_mode)
-    y = run(op, "conv", x, weight, padded(geometry, padding_mode), algorithm)
-    return finished(add_bias(y, bias), size, input, weight)
+    y = run_conv(op, x, weight, padded(geometry, padding_mode), algorithm, bias)
+    return finished(y, size, input, weight)
 
 
 def _conv_nd_input(

@@ -27,13 +27,13 @@ def refusal(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:  # no
     return ""
 
 
-def conv(x: Tensor, w: Tensor, geometry: ConvGeometry) -> Tensor:
-    """x (N, C, *I), w (O, C/G, *K) → y (N, O, *L)."""
+def conv(x: Tensor, w: Tensor, geometry: ConvGeometry, bias: Tensor | None = None) -> Tensor:
+    """x (N, C, *I), w (O, C/G, *K) → y (N, O, *L), whose sums may start from a bias (O,)."""
     G, O = geometry.groups, w.shape[0] // geometry.groups
     y = x.new_empty(x.shape[0], w.shape[0], *geometry.output)
     m, c, *taps = w.stride()
     weight = Layout(_five(x), _five(y), (m, c, O * m), _three(taps))
-    _follow(x, w, y, plan.forward_axes(geometry), (G, O, w.shape[1]), weight)
+    _follow(x, w, y, plan.forward_axes(geometry), (G, O, w.shape[1]), weight, bias)
     return y
 
 
@@ -66,7 +66,13 @@ def conv_weight(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
 
 
 def _follow(
-    source: Tensor, w: Tensor, out: Tensor, axes: plan.Axes, sizes: tuple[int, int, int], layout: Layout
+    source: Tensor,
+    w: Tensor,
+    out: Tensor,
+    axes: plan.Axes,
+    sizes: tuple[int, int, int],
+    layout: Layout,
+    bias: Tensor | None = None,
 ) -> None:
     """Fill the positions of `out` that `axes` name; sizes are G, M and C a group."""
     if 0 in (*source.shape, *out.shape):
@@ -79,6 +85,7 @@ def _follow(
         fields.WEIGHT: w.data_ptr(),
         fields.OUT: out.data_ptr() + table.base * size,
         fields.ZEROS: _ZEROS.ctypes.data,
+        fields.BIAS: 0 if bias is None else bias.data_ptr(),
     }
     _run("follow", table, source, pointers)
 

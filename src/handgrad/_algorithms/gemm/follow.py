@@ -23,6 +23,8 @@ from .machine import Kind
 from .packing import packing
 from .tile import mover, number, offset_of, product_tile, put_offset, take
 
+CHUNK = 160  # products in one chain: about as accurate as the shorter chains of a kernel that blocks channels
+
 
 def kernel(kind: Kind) -> Any:
     """The kernel for one element type: a function of the address of its table of numbers."""
@@ -34,13 +36,20 @@ def kernel(kind: Kind) -> Any:
     copy_rows, add_rows, turn = rows_of.copy_rows, rows_of.add_rows, rows_of.turn
 
     @njit
-    def multiply(rows, count, a, source, table, line, result, start, first, total, in_place):
+    def chunks(rows, count, a, b, table, c, line, start, zeros):
+        """One tile, its depth in parts: sums of a few hundred products are more accurate than one long chain."""
+        tile(rows, min(count, CHUNK), a, b, table, c, line, start, 0)
+        for k in range(CHUNK, count, CHUNK):
+            tile(rows, min(count - k, CHUNK), a + k * rows * size, b, table + k * 4, c, line, zeros, 1)
+
+    @njit
+    def multiply(rows, count, a, source, table, line, result, start, zeros, first, total, in_place):
         """One panel of rows against the positions from `first` on: result[rows, line]."""
         wide = wide_of(rows)
         for q in range(first, total, wide):
             # a source read in place ends where it ends: its last tile begins earlier, and repeats some columns
             at = total - wide if in_place and q + wide > total else q
-            tile(rows, count, a, source + at * size, table, result + at * size, line, start)
+            chunks(rows, count, a, source + at * size, table, result + at * size, line, start, zeros)
 
     @njit
     def gather(panel, row, source, table, count, first, wide, hs, ws, high, cols):
@@ -72,7 +81,7 @@ def kernel(kind: Kind) -> Any:
             for m in range(0, ms, R):
                 start = bias + m * size if bias else number(p, f.ZEROS)
                 rows_at, to = a + (m * depth + first * R) * size, result + (m * line + q) * size
-                tile(R, count, rows_at, panel, linear, to, line, start)
+                chunks(R, count, rows_at, panel, linear, to, line, start, number(p, f.ZEROS))
 
     @njit
     def store(p, result, line, rows, out, ns, hs, ws, high, cols, adds):
@@ -157,7 +166,7 @@ def kernel(kind: Kind) -> Any:
                     panel = scratch + (m * T * cs + first * rows) * size
                     for n in range(0, ns, together):
                         begin, end = n * sample, (min(n + together, ns) - 1) * sample + length
-                        multiply(rows, count, panel, source, offsets, line, result, start, begin, end, in_place)
+                        multiply(rows, count, panel, source, offsets, line, result, start, zeros, begin, end, in_place)
                     store(p, result, line, rows, to, ns, hs, ws, number(p, f.ROWS), number(p, f.COLS), adds)
 
     return run
@@ -167,19 +176,14 @@ def _tiles(kind: Kind, rows: int) -> tuple[Any, Any]:
     """tile(rows, …) and wide(rows) for 1 … `rows` rows, each with as many vectors as the registers hold."""
     vectors = kind.machine.vectors(rows)
     tile, columns = product_tile(kind, rows, vectors), vectors * kind.width
-    if rows == 1:
-        return (
-            njit(lambda _, count, a, b, offset, c, ldc, start: tile(count, a, b, offset, c, ldc, start)),
-            njit(lambda _: columns),
-        )
-    fewer, narrower = _tiles(kind, rows - 1)
+    fewer, narrower = _tiles(kind, rows - 1) if rows > 1 else (njit(lambda *_: None), njit(lambda _: 0))
 
     @njit
-    def tile_of(wanted, count, a, b, offset, c, ldc, start):
+    def tile_of(wanted, count, a, b, offset, c, ldc, start, adds):
         if wanted == rows:
-            tile(count, a, b, offset, c, ldc, start)
+            tile(count, a, b, offset, c, ldc, start, adds)
         else:
-            fewer(wanted, count, a, b, offset, c, ldc, start)
+            fewer(wanted, count, a, b, offset, c, ldc, start, adds)
 
     @njit
     def wide_of(wanted):

@@ -100,17 +100,16 @@ def _accumulate(
 
 
 def product_tile(kind: Kind, rows: int, vectors: int) -> Any:
-    """tile(count, a, b, offset, c, ldc, start): the tile of the page's head.
+    """tile(count, a, b, offset, c, ldc, start, adds): the tile of the page's head.
 
     a, b, c, start are addresses, offset that of an int32 table in elements, ldc the distance of C's rows in elements.
-    C's rows start from the `rows` numbers at `start`: zeros, or a bias.
+    The sums start from the `rows` numbers at `start`, zeros or a bias; where `adds`, they are added to C.
     """
 
     @intrinsic
-    def tile(typingctx: Any, count: Any, a: Any, b: Any, offset: Any, c: Any, ldc: Any, start: Any) -> Any:
+    def tile(typingctx: Any, count: Any, a: Any, b: Any, offset: Any, c: Any, ldc: Any, start: Any, adds: Any) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-            count, a, b, offset, c, ldc, start = args
-            fma = _fma(builder, kind)
+            count, a, b, offset, c, ldc, start, adds = args
             cells = [
                 builder.add(builder.mul(ldc, _int(i)), _int(v * kind.width))
                 for i in range(rows)
@@ -131,11 +130,18 @@ def product_tile(kind: Kind, rows: int, vectors: int) -> Any:
                     new += [fma(wide, row[v], held[i * vectors + v]) for v in range(vectors)]
                 return new
 
-            for value, cell in zip(_accumulate(builder, count, first, step), cells, strict=True):
-                _store(builder, value, c, cell, kind)
+            fma = _fma(builder, kind)
+            sums = _accumulate(builder, count, first, step)
+            with builder.if_else(builder.icmp_signed("!=", adds, _int(0))) as (added, stored):
+                with added:
+                    for value, cell in zip(sums, cells, strict=True):
+                        _store(builder, builder.fadd(value, _load(builder, c, cell, kind)), c, cell, kind)
+                with stored:
+                    for value, cell in zip(sums, cells, strict=True):
+                        _store(builder, value, c, cell, kind)
             return context.get_dummy_value()
 
-        return types.void(*[types.intp] * 7), emit
+        return types.void(*[types.intp] * 8), emit
 
     return tile
 
