@@ -28,7 +28,7 @@ def places(record: Record) -> Iterator[Place]:
     """Each stretch of steps that works entry by entry and is not linear."""
     pairs = elementwise(record)
     for (source, index), derivative in pairs.items():
-        if not is_arithmetic(record, source, index) and not _reduced(record, source):
+        if not is_arithmetic(record, source, index):
             masks = record.steps[index].sources == (source,) and is_mask(derivative)
             if masks or (_ends(record, pairs, source, index) and _begins(record, pairs, source)):
                 yield _place(record, record.steps[source], record.steps[index], derivative)
@@ -88,18 +88,9 @@ def _active(argument: object, step: Step) -> bool:
 
 
 def is_arithmetic(record: Record, source: int, index: int) -> bool:
-    """Whether there are logarithms and quotients only, as in losses: no activation."""
+    """Whether there are logarithms, quotients and roots only, as in losses and of variances: no activation."""
     names = {one.name for one in _between(record, record.steps[source], record.steps[index]) if not is_linear(one)}
     return bool(names) and names <= _ARITHMETIC
-
-
-def _reduced(record: Record, index: int) -> bool:
-    """Whether a tensor is a statistic of others: a variance, say, whose root is no activation."""
-    step = record.steps[index]
-    before = [record.steps[source] for source in step.sources]
-    if step.name in REDUCTIONS:
-        return True
-    return bool(before) and all(b.tensor.shape == step.tensor.shape and _reduced(record, b.index) for b in before)
 
 
 def _ends(record: Record, pairs: _Pairs, source: int, index: int) -> bool:
