@@ -36,7 +36,7 @@ ANSWERS = """async () => {
 }"""
 # name: (page, section, cell to click, keys, width, height, scheme)
 PICTURES = {
-    "weight": ("strided", "grad_weight", "figure.result td:not(.gap) >> nth=9", "nn", 1280, 1000, "light"),
+    "weight": ("strided", "grad_weight", "figure.result td:not(.gap) >> nth=9", "nn", 1280, 1120, "light"),
     "input-phone": ("padded", "grad_input", "figure.result td:not(.gap) >> nth=14", "", 390, 760, "dark"),
     "digit": ("digit", "output", "figure.result td:not(.gap) >> nth=460", "", 1280, 1000, "light"),
     "question": ("question", "grad_weight", "figure.result td:not(.gap) >> nth=4", "", 1280, 1000, "light"),

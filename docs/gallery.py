@@ -72,7 +72,7 @@ def lost() -> hg.Trace:
 
 
 PAGES: dict[str, Callable[[], hg.Trace]] = {
-    "strided": lambda: hg.explain((1, 2, 5, 6), (3, 2, 3, 2), (3,), stride=2, title="Strided, several channels"),
+    "strided": lambda: hg.explain((1, 2, 5, 7), (3, 2, 3, 2), (3,), stride=2, title="Strided, several channels"),
     "padded": lambda: hg.explain((1, 1, 4, 4), (1, 1, 3, 3), (1,), padding=1, title="Padded: where windows overlap"),
     "dilated": lambda: hg.explain(
         (1, 4, 6, 6), (2, 2, 2, 2), dilation=(2, 3), groups=2, title="Dilated, in two groups"

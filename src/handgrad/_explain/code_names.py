@@ -17,26 +17,32 @@ class Names:
 
     @property
     def dims(self) -> int:
+        """1, 2 or 3."""
         return self.trace.geometry.dims
 
     @property
     def groups(self) -> int:
+        """G."""
         return self.trace.geometry.groups
 
     @property
     def image(self) -> str:
+        """The symbol of the operand that is unfolded."""
         return self.trace.boxes[self.trace.roles.image].symbol
 
     @property
     def map(self) -> str:
+        """The symbol of the operand with an entry a window."""
         return self.trace.boxes[self.trace.roles.map].symbol
 
     @property
     def p(self) -> str:
+        """The letters of a window's position."""
         return ", ".join("pqr"[: self.dims])
 
     @property
     def k(self) -> str:
+        """The letters of a tap."""
         return ", ".join("klm"[: self.dims])
 
     @property
@@ -46,6 +52,7 @@ class Names:
 
     @property
     def map_channel(self) -> str:
+        """The letter of the channel on the map side."""
         return self.weight_axes[0]
 
     @property
@@ -79,10 +86,12 @@ class Names:
         return f"n, {self.map_channel}, {self.p}"
 
     def shape(self, name: str) -> str:
+        """A tensor's size, as arguments."""
         return ", ".join(map(str, self.trace.boxes[name].shape))
 
     @property
     def padded(self) -> Ints:
+        """The size of the padded image, samples and channels included."""
         return tuple(self.trace.boxes[self.trace.roles.image].padded.shape)
 
     @property
@@ -111,6 +120,7 @@ class Names:
 
     @property
     def grouped(self) -> str:
+        """The keyword for groups, where there are any."""
         return f", groups={self.groups}" if self.groups > 1 else ""
 
     @property
@@ -190,6 +200,7 @@ class Names:
 
     @property
     def rows(self) -> str:
+        """The line that makes the weight a matrix."""
         return f"rows = {self.blocks('w.flatten(1)', 0)}"
 
     @property

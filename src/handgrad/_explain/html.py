@@ -96,7 +96,7 @@ def _tensor(trace: Trace, view: View) -> dict[str, Any]:
     box = view.box
 
     def cell(index: Ints) -> tuple[str, str]:
-        return compact(box.at(index)), kind_of(trace, box, index)
+        return compact(box.at(index)), _kind(trace, box, index)
 
     matrix, widest = box.name.endswith("columns"), max(map(len, view.shown[-2:]))
     # beside a claim, whose numbers are to be compared, only what is really large is shades
@@ -139,7 +139,7 @@ def _heads(trace: Trace, name: str) -> Heads:
     return row, lambda flat: ",".join(map(str, unravel(flat, trace.geometry.output)[1:]))
 
 
-def kind_of(trace: Trace, box: Box, index: Ints) -> str:
+def _kind(trace: Trace, box: Box, index: Ints) -> str:
     """What is peculiar about an entry: p, read from the padding; d, dropped there; u, no window reaches it."""
     if box.name in (trace.roles.image, trace.roles.folded):
         if not trace.is_inside(index[2:]):

@@ -28,6 +28,11 @@ def shape_text(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
 
+def sizes_text(sizes: Ints) -> str:
+    """One number if all axes agree, else all of them."""
+    return str(sizes[0]) if len(set(sizes)) == 1 else str(sizes)
+
+
 def ravel(position: Ints, sizes: Ints) -> int:
     """(outer, *position) in one number, the last axis fastest: (channel, *tap) is a row of the columns."""
     flat = position[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .numbers import sizes_text
 from .trace import Trace
 
 
@@ -70,16 +71,11 @@ def sections(trace: Trace) -> tuple[Section, ...]:
 def _law(trace: Trace, letter: str) -> str:
     """The position of the law, without the numbers that do nothing."""
     geometry = trace.geometry
-    stride = f"·{trace_sizes(geometry.stride)}" if set(geometry.stride) != {1} else ""
-    dilation = f"·{trace_sizes(geometry.dilation)}" if set(geometry.dilation) != {1} else ""
+    stride = f"·{sizes_text(geometry.stride)}" if set(geometry.stride) != {1} else ""
+    dilation = f"·{sizes_text(geometry.dilation)}" if set(geometry.dilation) != {1} else ""
     lows = tuple(low for low, _ in geometry.padding)
-    low = f" − {trace_sizes(lows)}" if any(lows) else ""
+    low = f" − {sizes_text(lows)}" if any(lows) else ""
     return f"{letter}{stride} + k{dilation}{low}"
-
-
-def trace_sizes(sizes: tuple[int, ...]) -> str:
-    """One number if all axes agree, else all of them."""
-    return str(sizes[0]) if len(set(sizes)) == 1 else str(sizes)
 
 
 def _gather(trace: Trace, result: str, title: str) -> Section:

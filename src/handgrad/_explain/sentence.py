@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from .numbers import shape_text
+from .numbers import shape_text, sizes_text
 from .roles import letters
-from .sections import trace_sizes
 from .trace import Trace
 
 
@@ -71,11 +70,11 @@ def agreement(trace: Trace) -> str:
 
 def _settings(trace: Trace) -> list[str]:
     geometry = trace.geometry
-    parts = [f"stride {trace_sizes(geometry.stride)}", f"padding {_padding(trace)}"]
+    parts = [f"stride {sizes_text(geometry.stride)}", f"padding {_padding(trace)}"]
     if set(geometry.dilation) != {1}:
-        parts.append(f"dilation {trace_sizes(geometry.dilation)}")
+        parts.append(f"dilation {sizes_text(geometry.dilation)}")
     if any(trace.output_padding):
-        parts.append(f"output_padding {trace_sizes(trace.output_padding)}")
+        parts.append(f"output_padding {sizes_text(trace.output_padding)}")
     if geometry.groups > 1:
         parts.append(f"{geometry.groups} groups")
     return parts
@@ -84,7 +83,7 @@ def _settings(trace: Trace) -> list[str]:
 def _padding(trace: Trace) -> str:
     pads = trace.geometry.padding
     if all(low == high for low, high in pads):
-        text = trace_sizes(tuple(low for low, _ in pads))
+        text = sizes_text(tuple(low for low, _ in pads))
     else:
         text = " and ".join(f"{low} before, {high} after" for low, high in dict.fromkeys(pads))
     return text if trace.padding_mode == "zeros" else f"{text} ({trace.padding_mode})"

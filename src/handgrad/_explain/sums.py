@@ -116,11 +116,10 @@ def _gathered(trace: Trace, index: Ints) -> Iterator[Term]:
 
 def _folded(trace: Trace, index: Ints) -> Iterator[Term]:
     n, channel, *at = index
-    group, b = divmod(channel, trace.boxes["weight"].shape[1])
-    per_group = trace.boxes["weight"].shape[0] // trace.geometry.groups
+    group, b = trace.group(channel)
     inside = trace.is_inside(tuple(at))  # only then what was copied comes back
     meetings = [list(axis.meetings(i, inside)) for axis, i in zip(trace.axes, at, strict=True)]
-    for a in range(group * per_group, (group + 1) * per_group):
+    for a in group:
         for met in product(*meetings):
             p, k = tuple(m.p for m in met), tuple(m.k for m in met)
             outside = not trace.is_inside(tuple(m.position for m in met))
@@ -153,8 +152,7 @@ def _unfolded(trace: Trace, index: Ints) -> Iterator[Term]:
 
 def _product(trace: Trace, index: Ints) -> Iterator[Term]:
     n, channel, k, p = trace.column(index)
-    group, b = divmod(channel, trace.boxes["weight"].shape[1])
-    per_group = trace.boxes["weight"].shape[0] // trace.geometry.groups
+    group, b = trace.group(channel)
     outside = not trace.is_inside(trace.positions(p, k))
-    for a in range(group * per_group, (group + 1) * per_group):
+    for a in group:
         yield Term((trace.factor("weight", (a, b, *k)), trace.factor(trace.roles.map, (n, a, *p))), index, outside)

@@ -180,6 +180,13 @@ class Trace:
         A, B = self.boxes["weight"].shape[:2]
         return a // (A // self.geometry.groups) * B + b
 
+    def group(self, channel: int) -> tuple[range, int]:
+        """The reverse: which a of the weight's entries [a, b] meet a channel on the image side, and their b."""
+        A, B = self.boxes["weight"].shape[:2]
+        per_group = A // self.geometry.groups
+        first = channel // B * per_group
+        return range(first, first + per_group), channel % B
+
     def column(self, index: Ints) -> tuple[int, int, Ints, Ints]:
         """n, the channel on the image side, the tap and the window of an entry (n, row, column) of the columns."""
         n, row, column = index
