@@ -169,7 +169,9 @@ class Results(NamedTuple):
 def by_autograd(case: Drawn, x: Tensor, w: Tensor, dy: Tensor) -> Results:
     """The framework's convolution of a padded input, and what autograd makes of it."""
     g = case.geometry
-    x, w = x.detach().requires_grad_(), w.detach().requires_grad_()
+    # as contiguous as can be: PyTorch writes beside the gradient of a float32 weight (2, 5, 1) with strides (5, 1, 5)
+    x, w, dy = (tensor.clone(memory_format=torch.contiguous_format) for tensor in (x, w, dy))
+    x, w = x.requires_grad_(), w.requires_grad_()
     # the padding, and rows that are missing where the output is smaller than it could be
     ends = [end for pair in reversed(g.padding) for end in pair]
     conv = (F.conv1d, F.conv2d, F.conv3d)[g.dims - 1]

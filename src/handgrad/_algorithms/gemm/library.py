@@ -30,6 +30,16 @@ _lock = threading.Lock()
 _engines: list[Any] = []  # what they own is running: never let go of
 
 
+def _after_fork() -> None:
+    """In a child none of the parent's threads is left that could let go of the lock."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def kernel(name: str, size: int) -> Callable[[int], None]:
     """The kernel "follow" or "meet" for elements of `size` bytes, called with the address of its table of numbers."""
     with _lock:
