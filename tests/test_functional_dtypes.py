@@ -38,7 +38,7 @@ def worst(a: Tensor, truth: Tensor) -> float:
     return ((a.to(truth.dtype) - truth).abs().max() / truth.abs().max()).item()
 
 
-@pytest.mark.parametrize("algorithm", ["reference", "native", "depthwise"], indirect=True)
+@pytest.mark.parametrize("algorithm", ["reference", "native", "depthwise", "gemm"], indirect=True)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
 @pytest.mark.parametrize("case", CASES[::3] + LONG)
 def test_single_precision_is_as_exact_as_the_frameworks(case: Case, dtype: torch.dtype, algorithm: str) -> None:
