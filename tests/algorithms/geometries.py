@@ -53,12 +53,6 @@ class Drawn:
     def products(self) -> int:
         return prod(self.sizes[1]) * self.N * prod(self.geometry.output)
 
-    def longest_sum(self, of: str) -> int:
-        """Products of one entry of y, dw or dx."""
-        (_, per_group, *kernel), groups = self.sizes[1], self.geometry.groups
-        summed = {"y": per_group * prod(kernel), "dx": self.O // groups * prod(kernel)}
-        return summed.get(of, self.N * prod(self.geometry.output))
-
     def operands(self, dtype: torch.dtype = torch.float64) -> list[Tensor]:
         """x, w and dy, the same numbers in every dtype but for rounding."""
         generator = torch.Generator().manual_seed(self.seed)
