@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from naming import named
 from torch import Tensor
 
 from handgrad._check import check
@@ -141,7 +142,7 @@ RIGHT: list[tuple[Any, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("target", "inputs"), RIGHT, ids=str)
+@pytest.mark.parametrize(("target", "inputs"), RIGHT, ids=named)
 def test_a_right_backward_of_several_outputs_is_right(target: Any, inputs: list[str]) -> None:
     report = check(target, inputs=inputs)
     assert report.ok, report
@@ -183,7 +184,7 @@ class Product(Powers):
         (Forgets, "unexplained", "of output 2: "),
         (Product, "not-linear-in-grad-output", "it is right for each of the 2 outputs alone, and wrong for all"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_is_wrong_with_one_output_is_found(target: Any, cause: str, says: str) -> None:
     report = check(target, inputs=["x=4x3"])

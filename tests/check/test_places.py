@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from naming import named
 from torch import nn
 
 from handgrad._check.subjects import Subject
@@ -266,7 +267,7 @@ class HoldsModule(Wrapped):
         (Plain, ["p.W", "p.b"]),
         (HoldsModule, ["linear[0].weight", "linear[0].bias"]),
     ],
-    ids=str,
+    ids=named,
 )
 def test_arrays_and_their_gradients_are_found_wherever_they_hang(thing: Any, names: list[str]) -> None:
     subject = Subject(of_object(thing))

@@ -81,7 +81,9 @@ def mixed_backward(g: Tensor, x: Tensor, w: Tensor) -> Any:
 
 
 @pytest.mark.parametrize(
-    "target", [Single, SingleBackward, (numpy_single, numpy_backward), (mixed, mixed_backward)], ids=str
+    "target",
+    [Single, SingleBackward, (numpy_single, numpy_backward), (mixed, mixed_backward)],
+    ids=["function", "its backward", "numpy", "mixed"],
 )
 def test_code_that_takes_float32_only_runs_in_float32(target: Any) -> None:
     report = check(target, inputs=["x=4x3", "w=3x2"])

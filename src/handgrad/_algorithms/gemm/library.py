@@ -26,6 +26,7 @@ from ..._errors import HandgradWarning
 from .machine import Kind, kind
 
 ENTRY = "handgrad_kernel"
+_SOURCES = [file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))]  # those that are imported now
 _lock = threading.Lock()
 _engines: list[Any] = []  # what they own is running: never let go of
 
@@ -59,9 +60,8 @@ def _kernel(name: str, size: int) -> Callable[[int], None]:
 @cache
 def _digest() -> str:
     """Of all that the machine code depends on."""
-    sources = [file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))]
     host = f"{version('numba')} {version('llvmlite')} {binding.get_host_cpu_name()} {_features()}"
-    return hashlib.sha256(b"\0".join([*sources, host.encode()])).hexdigest()[:20]
+    return hashlib.sha256(b"\0".join([*_SOURCES, host.encode()])).hexdigest()[:20]
 
 
 def _features() -> str:
