@@ -101,6 +101,15 @@ def test_what_is_pinned_is_in_the_address_and_comes_back(opened: Open) -> None:
     assert page.evaluate("location.hash") == ""
 
 
+def test_escape_clears_what_the_address_pinned(opened: Open) -> None:
+    page = opened(default(), "#grad_weight/grad_weight/0,0,1,0/2")
+    assert page.locator("#grad_weight.pinned").count() == 1
+    assert cell(page, "grad_weight", "grad_weight", 2).get_attribute("tabindex") == "0"
+    page.keyboard.press("Escape")
+    assert page.locator(".pinned").count() == 0
+    assert page.evaluate("location.hash") == ""
+
+
 @pytest.mark.parametrize(
     "fragment",
     ["#nowhere", "#output/input", "#output/input/9,9,9,9", "#output/none/0", "#%E0/x", "#output/grad_bias/0"],
@@ -320,6 +329,19 @@ def test_a_claim_of_another_shape_is_shown_as_it_is(opened: Open) -> None:
 def test_no_width_scrolls_the_page_sideways(opened: Open, width: int) -> None:
     page = opened(hg.explain((1, 2, 9, 14), (3, 2, 3, 3), padding=1), viewport={"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_on_a_phone_a_long_sum_leaves_the_buttons_and_the_term_in_sight(opened: Open) -> None:
+    generator = torch.Generator().manual_seed(0)
+    trace = hg.explain(torch.randn(1, 1, 9, 9, generator=generator), torch.randn(1, 1, 3, 3, generator=generator))
+    page = opened(trace, viewport={"width": 390, "height": 844})
+    page.evaluate("document.querySelector('#grad_weight').scrollIntoView()")
+    readout = page.locator("#grad_weight .readout")
+    assert readout.evaluate("element => element.scrollHeight > element.clientHeight")
+    readout.locator("[data-do=next]").click()
+    for part in ("[data-do=next]", ".detail"):
+        assert readout.locator(part).evaluate("element => element.getBoundingClientRect().bottom") < 844
+    assert readout.evaluate("element => element.scrollTop") == 0
 
 
 def test_the_frame_escapes_the_page() -> None:

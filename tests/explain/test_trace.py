@@ -146,6 +146,12 @@ def test_the_trace_is_frozen_and_its_operands_are_left_alone() -> None:
         (((1, 3, 5), (3, 2, 2)), {"transposed": True, "padding_mode": "reflect"}, "padding_mode has no meaning for"),
         (((1, 3, 5), (3, 2, 2)), {}, "conv1d: input and weight disagree about channels"),
         (((9, 64, 99, 99), (64, 64, 3, 3)), {}, "explain: 48776256 numbers in the columns are too many"),
+        (((10**21, 1, 5), (1, 1, 2)), {}, "explain: 5000000000000000000000 numbers in the input are too many"),
+        (((1, 1, 9), (10**9, 1, 2)), {}, "explain: 2000000000 numbers in the weight are too many"),
+        (((1, 1, 9), (10**7, 1, 1)), {}, "explain: 90000000 numbers in the output are too many"),
+        (((1, 1, 9), (1, 1, 1)), {"padding": 2**30, "stride": 2**30}, "numbers in the padded input are too many"),
+        (((1, 1, 9), (1, 1, 2)), {"transposed": True, "stride": 2**30}, "numbers in the padded output are too many"),
+        ((torch.ones(1, 1, 9, device="meta"), (1, 1, 2)), {}, "explain: input is on the meta device"),
         (((1, 3, 5), (2, 3, 2)), {"grad_output": torch.ones(1, 2, 3)}, "conv1d_backward: grad_output has a size that"),
     ],
 )  # fmt: skip
@@ -166,6 +172,10 @@ def test_what_is_not_there_is_said() -> None:
         ("columns", (0, 4, 0)),
         ("columns", (0, 0, 4)),
         ("input", (0,)),
+        ("grad_weight", (0,)),
+        ("output", (0,)),
+        ("columns", (0,)),
+        ("grad_input", ()),
     ]:
         with pytest.raises(hg.HandgradError, match=f"explain: {name} has no such entry"):
             trace.sum(name, index)

@@ -112,7 +112,11 @@ def _of_sizes(
     del layer, image
     if len(input) not in (3, 4, 5):
         raise click.UsageError("--input needs samples, channels and one to three sizes, as in 1x2x5x6")
-    kernel = kernel * (len(input) - 2) if len(kernel) == 1 else kernel
+    dims = len(input) - 2
+    kernel = kernel * dims if len(kernel) == 1 else kernel
+    if len(kernel) != dims:
+        sizes = "x".join(map(str, kernel))
+        raise click.UsageError(f"--kernel {sizes} has {len(kernel)} sizes, and --input has {dims} after its channels")
     if input[1] % groups or out_channels % groups:
         raise click.UsageError(f"--groups {groups} must divide the channels, {input[1]} and {out_channels}")
     first, second = (input[1], out_channels) if transposed else (out_channels, input[1])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import torch
 from torch import Tensor
 
 from .._errors import error
 from .._geometry import frozen
+
+LARGEST = 1 << 24  # numbers of one tensor, all of which are really made
 
 # Small enough for sums in the head. Weights and gradients are never 0: a product with 0 shows nothing.
 _DIGITS = {
@@ -27,13 +30,23 @@ def operand(name: str, given: Tensor | Sequence[int]) -> Tensor:
         raise error("explain", "complex numbers are not shown", **{name: (given.shape, str(given.dtype))})
     if given.numel() == 0:
         raise error("explain", "there is nothing to show of an empty tensor", **{name: (given.shape, "")})
+    if given.is_meta:
+        raise error("explain", f"{name} is on the meta device, where there are no numbers", **{name: given.shape})
     return given.detach().to("cpu", torch.float64)
+
+
+def check_count(what: str, sizes: Sequence[int], **shapes: Sequence[int]) -> None:
+    """Raise where that would be more numbers than are made for a page."""
+    if (count := prod(sizes)) > LARGEST:
+        hint = "explain one sample, a few channels, or a crop: all others are treated alike"
+        raise error("explain", f"{count} numbers in the {what} are too many", hint, **shapes)
 
 
 def _drawn(name: str, size: Sequence[int]) -> Tensor:
     sizes = frozen(size)
     if not isinstance(sizes, tuple) or not all(isinstance(entry, int) and entry > 0 for entry in sizes):
         raise error("explain", f"{name} must be a tensor, or its size as positive ints", **{name: repr(size)})
+    check_count(name, sizes, **{name: sizes})
     digits = torch.tensor(_DIGITS[name], dtype=torch.float64)
     generator = torch.Generator().manual_seed(len(name))  # another one for each operand
     return digits[torch.randint(len(digits), sizes, generator=generator)]

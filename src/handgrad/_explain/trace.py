@@ -61,6 +61,7 @@ class Trace:
         """
         box = self._box(name)
         try:
+            box.at(tuple(index))  # before its parts are taken: it may be too short for them
             return sum_of(self, name, tuple(index))
         except IndexError:
             rows = {"index": (tuple(index), ""), name: (box.shape, " ".join(box.letters))}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 from torch import Tensor
@@ -15,11 +14,9 @@ from .._operands import check_conv, check_transpose
 from ..functional._common import Padding, PaddingMode, Size
 from .axes import axes_of
 from .build import boxes
-from .operands import operand
+from .operands import check_count, operand
 from .trace import Trace
 from .verify import errors
-
-_LARGEST = 1 << 24  # numbers in the columns, which are really made
 
 
 def explain(
@@ -119,10 +116,8 @@ def _geometry(name: str, x: Tensor, w: Tensor, options: dict[str, Any]) -> ConvG
     numbers: dict[str, Any] = {key: frozen(value) for key, value in options.items() if key != "padding_mode"}
     build: Any = transpose_geometry if transposed else conv_geometry
     geometry: ConvGeometry = build(name, tuple(x.shape[2:]), tuple(w.shape[2:]), **numbers)
-    channels = w.shape[1] * options["groups"]
-    numbers_in_columns = x.shape[0] * channels * prod(geometry.kernel) * prod(geometry.output)
-    if numbers_in_columns > _LARGEST:
-        hint = "explain one sample, a few channels, or a crop: all others are treated alike"
-        shapes = {"input": x.shape, "weight": w.shape}
-        raise error("explain", f"{numbers_in_columns} numbers in the columns are too many", hint, **shapes)
+    channels, shapes = w.shape[1] * options["groups"], {"input": x.shape, "weight": w.shape}
+    check_count("columns", (x.shape[0], channels, *geometry.kernel, *geometry.output), **shapes)
+    check_count("padded output" if transposed else "padded input", (x.shape[0], channels, *geometry.padded), **shapes)
+    check_count("input" if transposed else "output", (x.shape[0], w.shape[0], *geometry.output), **shapes)
     return geometry

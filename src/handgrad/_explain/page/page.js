@@ -585,6 +585,7 @@
     const index = (where ?? "").split(",").map(Number);
     const td = state.cells.get(`${name} ${index}`);
     if (!td) return;
+    tabStop(td);
     pin(state, name, index, /^\d+$/.test(term ?? "") ? Number(term) : -1);
     const { top, bottom } = td.getBoundingClientRect();
     if (top < 0 || bottom > innerHeight - state.sum.parentElement.offsetHeight) scrollToTop(td.closest("figure"));
@@ -638,7 +639,9 @@
     [...table.rows].map((row) => [...row.cells].filter((cell) => cellOf.has(cell))).filter((cells) => cells.length);
 
   function press(event) {
-    const state = sections.get(event.target.closest?.("section")?.id);
+    // Escape also clears what the address pinned, when nothing has the focus yet.
+    const pinned = event.key === "Escape" ? [...sections.values()].find((each) => each.pinned) : undefined;
+    const state = sections.get(event.target.closest?.("section")?.id) ?? pinned;
     if (!state || event.altKey || event.metaKey) return;
     const td = cellAt(event.target);
     if (event.key === "Escape") clear(state);
