@@ -33,7 +33,7 @@ import pytest
 import torch
 
 import handgrad as hg
-from handgrad import layers, losses, testing
+from handgrad import kfac, layers, losses, per_sample, testing
 from handgrad._check.causes import CAUSES
 from handgrad._check.inputs import KINDS
 from handgrad._check.operations import names as operations
@@ -189,7 +189,7 @@ def test_every_operation_and_kind_of_input_is_named() -> None:
     assert [name for name in (*plain, *KINDS) if f"`{name}`" not in CHECKING] == []
 
 
-DOCUMENTED = [hg, layers, losses, testing]
+DOCUMENTED = [hg, kfac, layers, losses, per_sample, testing]
 EXAMPLES = [*DOCUMENTED, *(getattr(module, name) for module in DOCUMENTED for name in module.__all__)]
 
 

@@ -401,9 +401,58 @@ hg.conv2d_weight(ones(2, 4, 9, 9), (6, 4, -1, -1), ones(2, 6, 11, 11))
     conv2d_weight: only the batch and the input channels may be empty.
       input   (2, 4, 9, 9)
       weight  (6, 4, -1, -1)
+
+hg.per_sample.conv2d_weight(ones(2, 5, 8, 8), (4, 3, 3, 3), ones(2, 4, 6, 6))
+    per_sample.conv2d_weight: input and weight disagree about channels.
+      input   (2, 5, 8, 8)     C = 5
+      weight  (4, 3, 3, 3)     C/groups = 3, groups = 1
+      needed  C = 3 · 1 = 3, got 5
+
+hg.per_sample.conv_transpose1d_weight_gram(ones(2, 3, 8), (3, 4, 3), ones(2, 4, 9))
+    per_sample.conv_transpose1d_weight_gram: grad_output has a size that this geometry cannot put out.
+      grad_output  (2, 4, 9)
+      needed       (2, 4, 10)     L = (I − 1) · stride − low − high + dilation · (K − 1) + 1 + output_padding
+      kernel       (3,)
+      stride       (1,)
+      padding      ((0, 0),)
+      dilation     (1,)
+
+hg.per_sample.conv1d_bias(ones(4))
+    per_sample.conv1d_bias: grad_output must be (N, O, *L) or (O, *L).
+      grad_output  (4,)
+
+hg.per_sample.conv1d_weight_sqnorm(ones(2, 3, 8), (4, 3, 3), ones(2, 4, 6), max_bytes=0)
+    per_sample.conv1d_weight_sqnorm: max_bytes must be a positive int.
+      max_bytes  0
+
+hg.per_sample.conv1d_weight_dot(ones(2, 3, 8), (4, 3, 3), ones(2, 4, 6), other=ones(4, 3, 1))
+    per_sample.conv1d_weight_dot: other must have the size of the weight.
+      other   (4, 3, 1)
+      needed  (4, 3, 3)
+
+hg.per_sample.conv1d_weight_weighted(ones(2, 3, 8), (4, 3, 3), ones(2, 4, 6), coefficients=[1, 2])
+    per_sample.conv1d_weight_weighted: coefficients must be a tensor, got list.
+
+hg.per_sample.conv1d_weight_weighted(ones(2, 3, 8), (4, 3, 3), ones(2, 4, 6), coefficients=ones(3))
+    per_sample.conv1d_weight_weighted: coefficients must be one number for each sample, of the operands' kind.
+      coefficients  (3,)     torch.float32
+      needed        (2,)     torch.float32
+
+hg.per_sample.conv1d_weight_weighted(ones(1, 3, 8), (4, 3, 3), ones(1, 4, 6), coefficients=ones(1) * 1j)
+    per_sample.conv1d_weight_weighted: coefficients must be one number for each sample, of the operands' kind.
+      coefficients  (1,)     torch.complex64
+      needed        (1,)     torch.float32
+
+hg.kfac.conv1d_factors(ones(2, 3, 8), (4, 3, 3), ones(2, 4, 6), kind="sum")
+    kfac.conv1d_factors: unknown kind 'sum'.
+      known  expand, reduce
+
+hg.kfac.conv_transpose1d_factors(ones(2, 3, 8), (3, 4, 3), ones(2, 4, 10), max_bytes=1.5)
+    kfac.conv_transpose1d_factors: max_bytes must be a positive int.
+      max_bytes  1.5
 """
 
-RAISING = ["_geometry.py", "_operands.py", "_padding.py", "testing", "functional"]
+RAISING = ["_geometry.py", "_operands.py", "_padding.py", "testing", "functional", "per_sample", "kfac.py"]
 
 
 def ones(*size: int, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Tensor:

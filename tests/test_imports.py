@@ -149,8 +149,10 @@ others = {
     "set_algorithm": lambda: hg.set_algorithm("auto"),
     "show_config": hg.show_config,
     "functional": lambda: hg.functional.conv2d,
+    "kfac": lambda: hg.kfac.conv1d_factors(torch.ones(1, 1, 3), (1, 1, 2), torch.ones(1, 1, 2)),
     "layers": lambda: hg.layers.Conv2d(1, 1, 1),
     "losses": lambda: hg.losses.mse_loss(torch.ones(2), torch.ones(2)),
+    "per_sample": lambda: hg.per_sample.conv1d_bias(torch.ones(1, 1, 2)),
     "testing": lambda: hg.testing.conv_loop(torch.ones(1, 1, 2), torch.ones(1, 1, 1)),
 }
 

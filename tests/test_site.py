@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 import handgrad as hg
-from handgrad import layers, losses, testing
+from handgrad import kfac, layers, losses, per_sample, testing
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)
-    for module in (hg, layers, losses, testing)
+    for module in (hg, kfac, layers, losses, per_sample, testing)
     for name in module.__all__
     if not inspect.ismodule(getattr(module, name))
 }

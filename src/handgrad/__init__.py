@@ -14,7 +14,7 @@ from ._check import Report, check
 from ._errors import HandgradError, HandgradWarning
 
 if TYPE_CHECKING:  # `__getattr__` brings these when they are first used
-    from . import functional, layers, losses, testing
+    from . import functional, kfac, layers, losses, per_sample, testing
     from ._accelerate import accelerate
     from ._algorithms.setting import set_algorithm
     from ._choice import explain_choice
@@ -106,8 +106,10 @@ __all__ = [
     "fold2d",
     "fold3d",
     "functional",
+    "kfac",
     "layers",
     "losses",
+    "per_sample",
     "set_algorithm",
     "show_config",
     "testing",
@@ -122,8 +124,10 @@ _HOMES = {
     "explain": "_explain",
     "explain_choice": "_choice",
     "functional": None,
+    "kfac": None,
     "layers": None,
     "losses": None,
+    "per_sample": None,
     "set_algorithm": "_algorithms.setting",
     "show_config": "_config",
     "testing": None,

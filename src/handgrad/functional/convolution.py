@@ -43,7 +43,7 @@ __all__ = [
     "conv3d_weight",
 ]
 
-_L = "L = ⌊(I + low + high − dilation · (K − 1) − 1) / stride⌋ + 1"
+OUTPUT = "L = ⌊(I + low + high − dilation · (K − 1) − 1) / stride⌋ + 1"
 
 
 def _conv_nd(
@@ -82,7 +82,7 @@ def _conv_nd(
     """
     op = f"conv{dims}d"
     check_tensors(op, input=input, weight=weight, bias=bias)
-    geometry, size = _settle(op, dims, input.shape, weight.shape, stride, padding, dilation, groups, padding_mode)
+    geometry, size = settle(op, dims, input.shape, weight.shape, stride, padding, dilation, groups, padding_mode)
     check_bias(op, bias, weight.shape[0])
     if weight.numel() == 0:
         return input.new_empty(size)
@@ -124,8 +124,8 @@ def _conv_nd_input(
     op = f"conv{dims}d_input"
     check_tensors(op, weight=weight, grad_output=grad_output)
     input_size = as_size(op, "input_size", input_size)
-    geometry, size = _settle(op, dims, input_size, weight.shape, stride, padding, dilation, groups, padding_mode)
-    check_grad_output(op, grad_output.shape, size, geometry, _L)
+    geometry, size = settle(op, dims, input_size, weight.shape, stride, padding, dilation, groups, padding_mode)
+    check_grad_output(op, grad_output.shape, size, geometry, OUTPUT)
     return _dx(op, input_size, weight, grad_output, geometry, padding_mode, algorithm)
 
 
@@ -161,8 +161,8 @@ def _conv_nd_weight(
     op = f"conv{dims}d_weight"
     check_tensors(op, input=input, grad_output=grad_output)
     weight_size = as_size(op, "weight_size", weight_size)
-    geometry, size = _settle(op, dims, input.shape, weight_size, stride, padding, dilation, groups, padding_mode)
-    check_grad_output(op, grad_output.shape, size, geometry, _L)
+    geometry, size = settle(op, dims, input.shape, weight_size, stride, padding, dilation, groups, padding_mode)
+    check_grad_output(op, grad_output.shape, size, geometry, OUTPUT)
     return _dw(op, input, weight_size, grad_output, geometry, padding_mode, algorithm)
 
 
@@ -215,8 +215,8 @@ def _conv_nd_backward(
     op = f"conv{dims}d_backward"
     wanted = check_needs(op, needs)
     check_tensors(op, input=input, weight=weight, grad_output=grad_output)
-    geometry, size = _settle(op, dims, input.shape, weight.shape, stride, padding, dilation, groups, padding_mode)
-    check_grad_output(op, grad_output.shape, size, geometry, _L)
+    geometry, size = settle(op, dims, input.shape, weight.shape, stride, padding, dilation, groups, padding_mode)
+    check_grad_output(op, grad_output.shape, size, geometry, OUTPUT)
     dx = dw = db = None
     if "input" in wanted:
         dx = _dx(op, input.shape, weight, grad_output, geometry, padding_mode, algorithm, input)
@@ -264,7 +264,7 @@ def _dw(
     return finished(dw, size, x, w, gradient=True)
 
 
-def _settle(
+def settle(
     op: str,
     dims: int,
     input: Ints,

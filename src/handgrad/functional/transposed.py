@@ -47,7 +47,7 @@ __all__ = [
     "conv_transpose3d_weight",
 ]
 
-_L = "L = (I − 1) · stride − low − high + dilation · (K − 1) + 1 + output_padding"
+OUTPUT = "L = (I − 1) · stride − low − high + dilation · (K − 1) + 1 + output_padding"
 
 
 def _conv_transpose_nd(
@@ -85,7 +85,7 @@ def _conv_transpose_nd(
     """
     op = f"conv_transpose{dims}d"
     check_tensors(op, input=input, weight=weight, bias=bias)
-    geometry, size = _settle(op, dims, input.shape, weight.shape, stride, padding, output_padding, groups, dilation)
+    geometry, size = settle(op, dims, input.shape, weight.shape, stride, padding, output_padding, groups, dilation)
     check_bias(op, bias, weight.shape[1] * groups)
     y = run(op, "conv_input", weight, batched(input, dims), geometry, algorithm)
     return finished(add_bias(y, bias), size, input, weight)
@@ -123,8 +123,8 @@ def _conv_transpose_nd_input(
     op = f"conv_transpose{dims}d_input"
     check_tensors(op, weight=weight, grad_output=grad_output)
     input_size = as_size(op, "input_size", input_size)
-    geometry, size = _settle(op, dims, input_size, weight.shape, stride, padding, output_padding, groups, dilation)
-    check_grad_output(op, grad_output.shape, size, geometry, _L)
+    geometry, size = settle(op, dims, input_size, weight.shape, stride, padding, output_padding, groups, dilation)
+    check_grad_output(op, grad_output.shape, size, geometry, OUTPUT)
     return _dx(op, input_size, weight, grad_output, geometry, algorithm)
 
 
@@ -160,8 +160,8 @@ def _conv_transpose_nd_weight(
     op = f"conv_transpose{dims}d_weight"
     check_tensors(op, input=input, grad_output=grad_output)
     weight_size = as_size(op, "weight_size", weight_size)
-    geometry, size = _settle(op, dims, input.shape, weight_size, stride, padding, output_padding, groups, dilation)
-    check_grad_output(op, grad_output.shape, size, geometry, _L)
+    geometry, size = settle(op, dims, input.shape, weight_size, stride, padding, output_padding, groups, dilation)
+    check_grad_output(op, grad_output.shape, size, geometry, OUTPUT)
     return _dw(op, input, weight_size, grad_output, geometry, algorithm)
 
 
@@ -214,8 +214,8 @@ def _conv_transpose_nd_backward(
     op = f"conv_transpose{dims}d_backward"
     wanted = check_needs(op, needs)
     check_tensors(op, input=input, weight=weight, grad_output=grad_output)
-    geometry, size = _settle(op, dims, input.shape, weight.shape, stride, padding, output_padding, groups, dilation)
-    check_grad_output(op, grad_output.shape, size, geometry, _L)
+    geometry, size = settle(op, dims, input.shape, weight.shape, stride, padding, output_padding, groups, dilation)
+    check_grad_output(op, grad_output.shape, size, geometry, OUTPUT)
     return Gradients(
         _dx(op, input.shape, weight, grad_output, geometry, algorithm, input) if "input" in wanted else None,
         _dw(op, input, weight.shape, grad_output, geometry, algorithm, weight) if "weight" in wanted else None,
@@ -252,7 +252,7 @@ def _dw(
     return finished(dw, size, x, w, gradient=True)
 
 
-def _settle(
+def settle(
     op: str,
     dims: int,
     input: Ints,

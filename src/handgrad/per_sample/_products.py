@@ -1,0 +1,114 @@
+"""What can be known of every sample's weight gradient, from its two sides (see `functional._sides`).
+
+With dw[n] = Σ_p met[n,p] ⊗ seen[n,p], an inner product of two gradients can be had without either of them:
+
+    ⟨dw[n], dw[m]⟩ = Σ_g Σ_pq ⟨met[n,g,p], met[m,g,q]⟩ · ⟨seen[n,g,p], seen[m,g,q]⟩
+
+summed over the groups g, which share no weight, and all pairs of positions: L² (B + A·K) products of two numbers for
+each pair of samples, where the gradients themselves take L·B·A/G·K for each sample. Deep layers, whose images are
+small, are far cheaper by positions.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import torch
+from torch import Tensor
+
+from .._tensors import wide
+from ..functional._sides import Sides
+
+EVERYTHING = slice(None)
+
+
+def gradients(sides: Sides, max_bytes: int, channels: slice = EVERYTHING) -> Tensor:
+    """(N, G, b, A/G·K): every sample's gradient, of all or some of the B/G channels of each group."""
+    met, seen = sides.heights
+    chosen = len(range(*channels.indices(met)))
+    size = (sides.geometry.groups, chosen, seen)
+    out = sides.met.new_empty((sides.samples, *size), dtype=wide(sides.met))
+    for piece in sides.pieces(prod(size), max_bytes):
+        # (n, G, b, L) @ (n, G, L, A/G·K) = (n, G, b, A/G·K)
+        out[piece] = sides.rows(piece)[:, :, channels] @ sides.columns(piece).mT
+    return out
+
+
+def squared_norms(sides: Sides, max_bytes: int) -> Tensor:
+    """(N,): of every sample's gradient, a few samples at a time."""
+    by_positions = positions_are_cheaper(sides)
+    norms = _squared_norms_by_positions if by_positions else _squared_norms_by_gradients
+    G, L = sides.geometry.groups, sides.positions
+    out = sides.met.new_zeros(sides.samples, dtype=wide(sides.met).to_real())
+    for piece in sides.pieces(2 * G * L * L if by_positions else G * prod(sides.heights), max_bytes):
+        out[piece] = norms(sides, piece).real
+    return out
+
+
+def gram(sides: Sides, max_bytes: int) -> Tensor:
+    """(N, N): ⟨dw[n], dw[m]⟩, the first conjugate."""
+    return (_gram_by_positions if pairs_are_cheaper(sides) else _gram_by_gradients)(sides, max_bytes)
+
+
+def positions_are_cheaper(sides: Sides) -> bool:
+    """L² (B + A·K) < L · B · A/G·K, divided by L·G.
+
+    Then the products of pairs are smaller as well: 2·G·L² < B·A/G·K / 2, a sum being twice a geometric mean or more.
+    """
+    met, seen = sides.heights
+    return sides.positions * (met + seen) < met * seen
+
+
+def pairs_are_cheaper(sides: Sides) -> bool:
+    """N² L² (B + A·K) < (N·L + N²) · B · A/G·K, divided by N·G."""
+    (met, seen), N, L = sides.heights, sides.samples, sides.positions
+    return N * L * L * (met + seen) < (L + N) * met * seen
+
+
+def _squared_norms_by_gradients(sides: Sides, piece: slice) -> Tensor:
+    # (n, G, B/G, L) @ (n, G, L, A/G·K) = (n, G, B/G, A/G·K)
+    dw = sides.rows(piece) @ sides.columns(piece).mT
+    norms: Tensor = torch.linalg.vector_norm(dw.flatten(1), dim=1)
+    return norms.square_()
+
+
+def _squared_norms_by_positions(sides: Sides, piece: slice) -> Tensor:
+    met, seen = sides.rows(piece), sides.columns(piece)
+    # (n, G, L, B/G) @ (n, G, B/G, L) = (n, G, L, L), as (n, G, L, A/G·K) @ (n, G, A/G·K, L)
+    return (met.mH @ met).mul_(seen.mH @ seen).sum((1, 2, 3))
+
+
+def _gram_by_gradients(sides: Sides, max_bytes: int) -> Tensor:
+    """A sum over the channels of the weight, of as many at a time as the gradients of all samples fit with."""
+    (met, seen), N = sides.heights, sides.samples
+    channel = max(1, N * sides.geometry.groups * seen * wide(sides.met).itemsize)
+    step = max(1, max_bytes // (2 * channel))  # the other half is for `gradients`
+    out = sides.met.new_zeros(N, N, dtype=wide(sides.met))
+    for start in range(0, met, step):
+        # (N, G, b, A/G·K) → (N, G·b·A/G·K)
+        part = gradients(sides, max_bytes // 2, slice(start, start + step)).flatten(1)
+        out.addmm_(part.conj(), part.mT)  # (N, G·b·A/G·K) @ (G·b·A/G·K, N) = (N, N)
+    return out
+
+
+def _gram_by_positions(sides: Sides, max_bytes: int) -> Tensor:
+    """Pairs of pieces; what stands above the diagonal is mirrored below it."""
+    N, G, L = sides.samples, sides.geometry.groups, sides.positions
+    out = sides.met.new_empty(N, N, dtype=wide(sides.met))
+    fits = max(1, int((max_bytes / 4 / (2 * G * L * L * wide(sides.met).itemsize)) ** 0.5))  # n² · 2·G·L² numbers
+    pieces = list(sides.pieces(0, max_bytes // 4))
+    pieces = [slice(at, min(at + fits, p.stop)) for p in pieces for at in range(p.start, p.stop, fits)]
+    for i, first in enumerate(pieces):
+        met, seen = _flat(sides.rows(first)), _flat(sides.columns(first))
+        for second in pieces[i:]:
+            # (G, n·L, B/G) @ (G, B/G, m·L) = (G, n·L, m·L), as (G, n·L, A/G·K) @ (G, A/G·K, m·L)
+            pairs = (met.mH @ _flat(sides.rows(second))).mul_(seen.mH @ _flat(sides.columns(second)))
+            # (G, n·L, m·L) → (G, n, L, m, L) → (n, m)
+            block = pairs.view(G, -1, L, pairs.shape[2] // L, L).sum((0, 2, 4))
+            out[first, second], out[second, first] = block, block.mH
+    return out
+
+
+def _flat(side: Tensor) -> Tensor:
+    """(n, G, B/G, L) → (G, B/G, n·L)."""
+    return side.permute(1, 2, 0, 3).flatten(2)

@@ -1,0 +1,171 @@
+"""What holds for every function of `per_sample` and `kfac` besides its numbers: dtypes, empty batches, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import handgrad as hg
+from handgrad.per_sample import _products
+from oracles import assert_equal
+
+OPTIONS: dict[str, Any] = {"stride": 2, "padding": 1, "groups": 2}
+
+
+def calls(dtype: torch.dtype = torch.float64, N: int = 3, **options: Any) -> dict[str, Callable[[], Any]]:
+    """Every function, of operands of one kind; a transposed convolution's are larger where its grid is."""
+    found: dict[str, Callable[[], Any]] = {}
+    for name, dy_size, w in [
+        ("conv2d", (N, 6, 4, 4), (6, 2, 3, 2)),
+        ("conv_transpose2d", (N, 6, 13, 10), (4, 3, 3, 2)),
+    ]:
+        x, dy = torch.randn(N, 4, 7, 6).to(dtype), torch.randn(dy_size).to(dtype)
+        operands, settings = (x, w, dy), OPTIONS | options
+        dy.requires_grad_(not dy.is_complex())
+        of = partial(getattr, hg.per_sample)
+        found[f"{name}_weight"] = partial(of(f"{name}_weight"), *operands, **settings)
+        found[f"{name}_bias"] = partial(of(f"{name}_bias"), dy)
+        found[f"{name}_weight_sqnorm"] = partial(of(f"{name}_weight_sqnorm"), *operands, **settings)
+        other, a = torch.randn(w).to(dtype), torch.randn(N)
+        found[f"{name}_weight_dot"] = partial(of(f"{name}_weight_dot"), *operands, **settings, other=other)
+        found[f"{name}_weight_gram"] = partial(of(f"{name}_weight_gram"), *operands, **settings)
+        found[f"{name}_weight_weighted"] = partial(of(f"{name}_weight_weighted"), *operands, **settings, coefficients=a)
+        found[f"{name}_factors"] = partial(getattr(hg.kfac, f"{name}_factors"), *operands, **settings)
+    return found
+
+
+NAMES = list(calls())
+every_function = pytest.mark.parametrize("name", NAMES)
+
+
+def tensors(result: Any) -> list[Tensor]:
+    return [result] if isinstance(result, Tensor) else list(result)
+
+
+def test_these_are_all_the_functions_of_two_dimensions_and_the_others_have_the_same() -> None:
+    offered = {*hg.per_sample.__all__, *hg.kfac.__all__} - {"Factors"}
+    assert offered == {name.replace("2d", f"{dims}d") for name in NAMES for dims in (1, 2, 3)}
+
+
+@every_function
+def test_no_result_has_a_graph(name: str) -> None:
+    assert not any(result.requires_grad for result in tensors(calls()[name]()))
+
+
+@every_function
+def test_autocast_changes_nothing(name: str) -> None:
+    call = calls(torch.float32)[name]
+    expected = tensors(call())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert all(map(torch.equal, tensors(call()), expected))
+
+
+@every_function
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_halves_are_summed_in_float32_and_rounded_at_most_once(name: str, dtype: torch.dtype) -> None:
+    torch.manual_seed(1)
+    halves = tensors(calls(dtype)[name]())
+    torch.manual_seed(1)
+    rounded = name.endswith(("_weight", "_bias", "_weighted"))
+    for half, truth in zip(halves, tensors(_in_float64(calls(dtype)[name])()), strict=True):
+        assert half.dtype == (dtype if rounded else torch.float32)
+        tolerance = torch.finfo(dtype).eps if rounded else 1e-5
+        assert_equal(half.double(), truth, tolerance)
+
+
+def _in_float64(call: Any) -> Callable[[], Any]:
+    widened = [entry.detach().double() if isinstance(entry, Tensor) else entry for entry in call.args]
+    named = {key: value.double() if isinstance(value, Tensor) else value for key, value in call.keywords.items()}
+    return partial(call.func, *widened, **named)
+
+
+@every_function
+def test_an_empty_batch(name: str) -> None:
+    result = tensors(calls(N=0)[name]())
+    if name.endswith(("_weighted", "_factors")):
+        assert not any(map(torch.count_nonzero, result))
+    else:
+        sizes = {"weight": (0, 6, 2, 3, 2), "bias": (0, 6), "sqnorm": (0,), "dot": (0,), "gram": (0, 0)}
+        sizes |= {"weight": (0, 4, 3, 3, 2), "bias": (0, 6)} if "transpose" in name else {}
+        assert result[0].shape == sizes[name.split("_")[-1]]
+
+
+def test_without_input_channels_there_is_nothing() -> None:
+    x, w, dy = torch.ones(2, 0, 5), (3, 0, 2), torch.ones(2, 0, 4)
+    assert hg.per_sample.conv1d_weight(x, w, dy).shape == (2, *w)
+    assert hg.per_sample.conv1d_weight_sqnorm(x, w, dy).tolist() == [0, 0]
+    assert hg.per_sample.conv1d_weight_gram(x, w, dy).tolist() == [[0, 0], [0, 0]]
+    assert hg.per_sample.conv1d_weight_dot(x, w, dy, other=torch.ones(w)).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d"])
+@pytest.mark.parametrize("cheaper", [True, False], ids=["positions", "gradients"])
+def test_complex_numbers(name: str, cheaper: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """⟨a, b⟩ = Σ ā·b of gradients by PyTorch's autograd, whose convention conjugates."""
+    monkeypatch.setattr(_products, "positions_are_cheaper", lambda _: cheaper)
+    monkeypatch.setattr(_products, "pairs_are_cheaper", lambda _: cheaper)
+    kind = torch.complex128
+    x, w, v, a = (
+        torch.randn(3, 4, 7, 6, dtype=kind),
+        *torch.randn(2, 4, 2, 3, 2, dtype=kind),
+        torch.randn(3, dtype=kind),
+    )
+    w.requires_grad_()
+    y = getattr(torch, name)(x, w, **OPTIONS) if name == "conv2d" else torch.conv_transpose2d(x, w, None, 2, 1, 0, 2)
+    dy = torch.randn_like(y)
+    dw = torch.stack([torch.autograd.grad(y, w, dy * _only(n), retain_graph=True)[0] for n in range(3)])
+    flat, of, operands = dw.flatten(1), partial(getattr, hg.per_sample), (x, w.shape, dy)
+    assert_equal(of(f"{name}_weight")(*operands, **OPTIONS), dw)
+    assert_equal(of(f"{name}_weight_sqnorm")(*operands, **OPTIONS), flat.abs().square().sum(1))
+    assert_equal(of(f"{name}_weight_dot")(*operands, **OPTIONS, other=v), flat.conj() @ v.flatten())
+    for max_bytes in (1, 1 << 20):
+        gram = of(f"{name}_weight_gram")(*operands, **OPTIONS, max_bytes=max_bytes)
+        assert_equal(gram, flat.conj() @ flat.mT)
+    assert_equal(of(f"{name}_weight_weighted")(*operands, **OPTIONS, coefficients=a), torch.tensordot(a, dw, 1))
+
+
+def _only(n: int) -> Tensor:
+    return (torch.arange(3) == n).view(3, 1, 1, 1)
+
+
+class Largest(TorchDispatchMode):
+    """The bytes of the largest tensor that any operation makes; views of the operands are none."""
+
+    def __init__(self, *operands: Tensor) -> None:
+        super().__init__()
+        self.bytes, self.given = 0, {operand.untyped_storage().data_ptr() for operand in operands}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **kwargs or {})
+        if isinstance(result, Tensor) and result.untyped_storage().data_ptr() not in self.given:
+            self.bytes = max(self.bytes, result.untyped_storage().nbytes())
+        return result
+
+
+@pytest.mark.parametrize("size", [16, 3], ids=["gradients", "positions"])
+@pytest.mark.parametrize("name", ["sqnorm", "gram"])
+def test_memory_is_bounded(name: str, size: int) -> None:
+    """64 gradients take 9 MB here, the columns of all samples up to 38 MB, and no tensor of it exceeds 2 MiB."""
+    x, dy = torch.randn(64, 64, size, size), torch.randn(64, 64, size, size)
+    with Largest(x, dy) as seen:
+        getattr(hg.per_sample, f"conv2d_weight_{name}")(x, (64, 64, 3, 3), dy, padding=1, max_bytes=2 << 20)
+    assert 1 << 17 < seen.bytes <= 2 << 20
+
+
+@pytest.mark.parametrize(("size", "groups", "positions"), [(7, 1, True), (8, 1, False), (3, 64, False)])
+def test_the_cheaper_way_is_taken(size: int, groups: int, positions: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 channels and a kernel of 3 by 3: they cross at L = 64 · 576 / (64 + 576) = 57.6, and depthwise at 0.9."""
+    taken = []
+    for way in ("positions", "gradients"):
+        function = getattr(_products, f"_squared_norms_by_{way}")
+        noted = lambda *operands, way=way, function=function: (taken.append(way), function(*operands))[1]  # noqa: E731
+        monkeypatch.setattr(_products, f"_squared_norms_by_{way}", noted)
+    operand = torch.randn(1, 64, size, size)
+    hg.per_sample.conv2d_weight_sqnorm(operand, (64, 64 // groups, 3, 3), operand, padding=1, groups=groups)
+    assert taken == ["positions" if positions else "gradients"]
