@@ -30,6 +30,33 @@ def test_the_default_page_is_small_and_whole() -> None:
     assert page.count("<section") == 5
 
 
+def test_the_letters_say_what_dy_is_and_how_the_columns_are_headed() -> None:
+    page = default().to_html()
+    for told in (
+        "<dt>dy</dt><dd>∂loss/∂y: how the loss changes with each output; here small made-up numbers</dd>",
+        "<dt>dw, dx, db</dt><dd>∂loss/∂w, ∂loss/∂x, ∂loss/∂b</dd>",
+        "<dt>p, k</dt><dd>a window, and a tap of the kernel: (row, column), a pair each</dd>",
+        "<dt>1·2,1</dt><dd>heads a row of the columns: channel 1, tap (row, column) = (2, 1)</dd>",
+        "<dt>1,2</dt><dd>heads a column of the columns: the window at (row, column) = (1, 2)</dd>",
+    ):
+        assert told in page
+    assert '<th scope="row">1·2,1' in page
+    assert '<th scope="col">1,2' in page
+
+
+def test_the_letters_of_somebodys_own_gradient_do_not_call_it_made_up() -> None:
+    page = hg.explain((1, 2, 5), (3, 2, 2), grad_output=torch.ones(1, 3, 4)).to_html()
+    assert "how the loss changes with each output</dd>" in page
+    assert "<dt>dw, dx</dt>" in page
+    assert "<dt>p, k</dt><dd>a window, and a tap of the kernel</dd>" in page
+
+
+@pytest.mark.parametrize(("transposed", "solid"), [(False, "input"), (True, "output")])
+def test_the_marks_are_named_by_the_tensors_they_stand_on(transposed: bool, solid: str) -> None:
+    page = hg.explain((1, 3, 5), (3, 3, 2), transposed=transposed).to_html()
+    assert f'<span class="swatch m-image">5</span> of the {solid}, or its gradient' in page
+
+
 def test_each_section_begins_with_an_example(opened: Open) -> None:
     page = opened(default())
     for section, first in [

@@ -20,7 +20,7 @@ from .data import page_data
 from .numbers import compact, unravel
 from .roles import SYMBOLS
 from .sections import Section, sections
-from .sentence import agreement, formulas, legend, sentence
+from .sentence import agreement, formulas, legend, reading, sentence
 from .trace import Trace
 from .view import PAGE, Plane, View, gaps, thinned, views
 
@@ -41,6 +41,8 @@ def page(trace: Trace) -> str:
         agreement=agreement(trace),
         agrees=max(trace.errors.values()) < 1e-9,
         legend=legend(trace),
+        reading=reading(trace),
+        sides=("output", "input") if trace.transposed else ("input", "output"),
         sections=[_section(trace, part, shown) for part in sections(trace)],
         setup=setup(trace),
         forms=FORMS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .numbers import shape_text, sizes_text
-from .roles import letters
+from .roles import letters, words
 from .trace import Trace
 
 
@@ -57,6 +57,34 @@ def legend(trace: Trace) -> list[tuple[str, str, str]]:
         if letter != "G" or trace.geometry.groups > 1:
             found.append((letter, meaning, shape_text(sizes[letter])))
     return found
+
+
+def reading(trace: Trace) -> list[tuple[str, str]]:
+    """(name, how to read it) of the gradients, of the indices in the formulas, and of the heads of the columns."""
+    dims, channel = trace.geometry.dims, trace.boxes[trace.roles.image].shape[1] - 1
+    tap, window = (tuple(size - 1 for size in sizes) for sizes in (trace.geometry.kernel, trace.geometry.output))
+    grid = ", ".join(words("input", dims, trace.transposed)[2:])
+    of = {"dw": "w", "dx": "x"} | ({"db": "b"} if "bias" in trace.boxes else {})
+    made = "; here small made-up numbers" if trace.made_up else ""
+    pair = f": ({grid}), {'a pair' if dims == 2 else 'three numbers'} each" if dims > 1 else ""
+    return [
+        ("dy", f"∂loss/∂y: how the loss changes with each output{made}"),
+        (", ".join(of), ", ".join(f"∂loss/∂{letter}" for letter in of.values())),
+        ("p, k", f"a window, and a tap of the kernel{pair}"),
+        (
+            f"{channel}·{_listed(tap)}",
+            f"heads a row of the columns: channel {channel}, tap ({grid}) = {_at(tap)}",
+        ),
+        (_listed(window), f"heads a column of the columns: the window at ({grid}) = {_at(window)}"),
+    ]
+
+
+def _listed(index: tuple[int, ...]) -> str:
+    return ",".join(map(str, index))
+
+
+def _at(index: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, index))})"
 
 
 def agreement(trace: Trace) -> str:

@@ -43,6 +43,7 @@ class Trace:
     errors: Mapping[str, float]  # of each result: the largest difference from PyTorch's, relative to the largest entry
     title: str = ""
     compared: Mapping[str, Compared] = field(default_factory=dict)
+    made_up: bool = False  # whether grad_output is small integers instead of somebody's
 
     def __getitem__(self, name: str) -> Tensor:
         """The tensor of that name. Raises HandgradError where there is none."""

@@ -77,6 +77,7 @@ def explain(
         boxes(tensors, geometry, padding_mode, transposed),
         errors(tensors, geometry, padding_mode, transposed, extra),
         title,
+        made_up=grad_output is None,
     )
 
 
