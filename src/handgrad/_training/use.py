@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from handgrad import layers
+from handgrad._algorithms.setting import reproducible
 from handgrad._errors import HandgradError
 
 from . import data, models, run, state
@@ -55,10 +56,12 @@ def load(folder: Path, device: str | None, say: Say) -> Trained:
     return Trained(model.eval(), description, facts, where)
 
 
+@reproducible("handgrad evaluate")
 def evaluated(trained: Trained, source: Path | None, say: Say = lambda _: None) -> tuple[Result, int]:
     """On the test images at `source` (None: those of the run), and how many there are.
 
-    Raises HandgradError where they are not of the network's size or classes.
+    Its sums have the bits they had at the end of training. Raises HandgradError where the images are not of the
+    network's size or classes, or an algorithm is set that promises no bits.
     """
     facts = trained.facts
     named = facts.config["data"]
