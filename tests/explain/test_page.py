@@ -137,6 +137,30 @@ def test_escape_clears_what_the_address_pinned(opened: Open) -> None:
     assert page.evaluate("location.hash") == ""
 
 
+def test_a_click_on_a_weight_leaves_operands_result_and_sum_in_sight(opened: Open) -> None:
+    page = opened(default(), viewport={"width": 1280, "height": 800})
+    cell(page, "grad_weight", "grad_weight", 3).click()
+    page.evaluate("document.querySelector('#grad_weight').scrollIntoView()")
+    floor = page.locator("#grad_weight .readout").bounding_box()["y"]
+    for figure in page.locator("#grad_weight figure").all():
+        box = figure.bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= floor
+
+
+def test_columns_of_many_rows_are_folded_until_they_are_asked_for(opened: Open) -> None:
+    page = opened(default())
+    first = cell(page, "grad_weight", "columns", 0)
+    expect(first).to_be_hidden()
+    page.locator("#grad_weight .folded summary").click()
+    first.click()
+    assert head(page, "grad_weight").startswith("cols[0, 0, 0] = ")
+    again = opened(default(), "#grad_weight/columns/0,1,0")  # the address unfolds what it names
+    expect(cell(again, "grad_weight", "columns", 6)).to_be_visible()
+    assert 'class="folded"' not in hg.explain((1, 2, 5), (3, 2, 4)).to_html()
+    assert 'class="folded"' in hg.explain((1, 3, 5), (3, 3, 3)).to_html()
+
+
 @pytest.mark.parametrize(
     "fragment",
     ["#nowhere", "#output/input", "#output/input/9,9,9,9", "#output/none/0", "#%E0/x", "#output/grad_bias/0"],

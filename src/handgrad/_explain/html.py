@@ -28,6 +28,7 @@ _FOLDER = Path(__file__).parent / "page"
 CellOf = Callable[[Ints], tuple[str, str]]  # what a cell shows, and its kind
 Heads = tuple[Callable[[int], str], Callable[[int], str]]
 
+_UNFOLDED = 8  # rows of the columns, beyond which they would push the result out of sight
 _WIDE, _WIDE_FRACTIONS = 16, 6  # rows or columns of a plane, beyond which its cells are shades
 
 
@@ -111,6 +112,7 @@ def _tensor(trace: Trace, view: View) -> dict[str, Any]:
         "wide": not matrix and widest > (_WIDE if whole else _WIDE_FRACTIONS),
         "roomy": widest <= _WIDE,
         "matrix": matrix,
+        "folded": len(view.shown[1]) if matrix and len(view.shown[1]) > _UNFOLDED else 0,
         "planes": [_plane(plane, cell, _heads(trace, box.name)) for plane in view.planes()],
     }
 

@@ -585,6 +585,8 @@
     const index = (where ?? "").split(",").map(Number);
     const td = state.cells.get(`${name} ${index}`);
     if (!td) return;
+    const folded = td.closest("details");
+    if (folded) folded.open = true;
     tabStop(td);
     pin(state, name, index, /^\d+$/.test(term ?? "") ? Number(term) : -1);
     const { top, bottom } = td.getBoundingClientRect();
