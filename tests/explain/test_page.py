@@ -341,6 +341,13 @@ def test_a_large_layer_is_elided_and_says_so(opened: Open) -> None:
     assert head(page, "grad_weight") == f"dw[0, 0, 0, 0] = {number(trace['grad_weight'][0, 0, 0, 0].item())}"
 
 
+def test_a_layer_of_many_planes_shows_a_few_and_says_so(opened: Open) -> None:
+    page = opened(hg.explain((1, 8, 7, 7), (16, 8, 3, 3)))
+    assert max(figure.locator("table").count() for figure in page.locator("figure").all()) == 16
+    caption = page.locator("#grad_weight figure.result figcaption").inner_text()
+    assert "shown: O 4 of 16, C 4 of 8" in caption
+
+
 def test_a_claim_stands_beside_the_right_result(opened: Open) -> None:
     trace = default()
     page = opened(trace.compare(weight=trace["grad_weight"].flip(2, 3)))

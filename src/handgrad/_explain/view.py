@@ -18,6 +18,7 @@ from .trace import Trace
 
 PAGE = 4000  # entries of one tensor, on a page
 TERMINAL = 400
+PLANES = 24  # of one tensor: more are many screens to scroll past
 
 _TAPS = 12  # of a kernel, along one axis
 _COLUMNS, _ROWS = 20, 27  # of the matrix of columns
@@ -73,10 +74,11 @@ class View:
 
 
 def views(trace: Trace, room: int = PAGE) -> dict[str, View]:
-    """A view of every tensor, none much larger than `room`."""
+    """A view of every tensor, none much larger than `room`, or of many more than `PLANES` planes."""
     for limits in _ROOM:
         found = _views(trace, *limits)
-        if max(prod(map(len, view.shown)) for name, view in found.items() if "columns" not in name) <= room:
+        shapes = [tuple(map(len, view.shown)) for name, view in found.items() if "columns" not in name]
+        if max(map(prod, shapes)) <= room and max(prod(shape[:-2]) for shape in shapes) <= PLANES:
             break
     return found
 
