@@ -15,6 +15,7 @@ from explain_cases import SMALL, entries, traced
 import handgrad as hg
 from cases import Case
 from handgrad._explain.sums import Sum
+from handgrad._explain.view import example, views
 from oracles import assert_equal, gradients
 
 RESULTS = ("output", "grad_weight", "grad_input")
@@ -112,6 +113,19 @@ def test_your_own_tensors_and_a_batch_of_one() -> None:
     assert torch.equal(trace["grad_output"], dy.double()[None])
     assert "bias" not in trace.boxes
     assert max(trace.errors.values()) < 1e-13
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_ones_own_numbers_begin_with_the_sum_that_has_most_terms_that_are_not_zero(transposed: bool) -> None:
+    generator = torch.Generator().manual_seed(5)
+    x, w = (torch.randint(0, 2, size, generator=generator) for size in ((1, 2, 5, 6), (2, 2, 3, 2)))
+    shape = hg.explain(x, w, padding=1, transposed=transposed)["output"].shape
+    dy = torch.randint(0, 2, shape, generator=generator)
+    trace = hg.explain(x, w, grad_output=dy, padding=1, transposed=transposed)
+    for name in RESULTS:
+        every = entries(trace.boxes[name], most=1000)
+        counts = {index: sum(term.value != 0 for term in trace.sum(name, index).terms) for index in every}
+        assert counts[example(trace, name, views(trace))] == max(counts.values()) > min(counts.values())
 
 
 def test_sizes_are_filled_with_the_same_small_integers() -> None:

@@ -16,14 +16,21 @@ def errors(
     tensors: Mapping[str, Tensor], geometry: ConvGeometry, mode: str, transposed: bool, extra: tuple[int, ...]
 ) -> dict[str, float]:
     """For each result, the largest difference from PyTorch's, relative to its largest entry."""
+    found = pytorch(tensors, geometry, mode, transposed, extra)
+    with by_hand():
+        return {name: _error(tensors[name], theirs) for name, theirs in found.items()}
+
+
+def pytorch(
+    tensors: Mapping[str, Tensor], geometry: ConvGeometry, mode: str, transposed: bool, extra: tuple[int, ...]
+) -> dict[str, Tensor]:
+    """Each result as PyTorch computes it from the operands."""
     operands = {name: tensors[name].clone().requires_grad_() for name in ("input", "weight", "bias") if name in tensors}
     with torch.inference_mode(False), torch.enable_grad():
         run = _transposed if transposed else _convolution
         output = run(*operands.values(), geometry=geometry, **({"extra": extra} if transposed else {"mode": mode}))
         gradients = torch.autograd.grad(output, list(operands.values()), tensors["grad_output"])
-    with by_hand():
-        found = {"output": output, **dict(zip([f"grad_{name}" for name in operands], gradients, strict=True))}
-        return {name: _error(tensors[name], theirs) for name, theirs in found.items()}
+    return {"output": output.detach(), **dict(zip([f"grad_{name}" for name in operands], gradients, strict=True))}
 
 
 def _convolution(x: Tensor, w: Tensor, b: Tensor | None = None, *, geometry: ConvGeometry, mode: str) -> Tensor:

@@ -14,7 +14,9 @@ from .._geometry import Ints
 from .axes import Axis
 from .box import Box
 from .numbers import ravel
+from .roles import OPERANDS
 from .trace import Trace
+from .verify import pytorch
 
 PAGE = 4000  # entries of one tensor, on a page
 TERMINAL = 400
@@ -84,8 +86,13 @@ def views(trace: Trace, room: int = PAGE) -> dict[str, View]:
 
 
 def example(trace: Trace, name: str, shown: Mapping[str, View]) -> Ints:
-    """The entry of a result to begin with: in the middle, where most windows overlap."""
+    """The entry of a result to begin with: in the middle, where most windows overlap.
+
+    Of somebody's own numbers, many of which may be 0, the one whose sum has the most terms that are not.
+    """
     view = shown[name]
+    if not trace.made_up:
+        return _fullest(trace, view)
     if name == trace.roles.folded:
         spatial = (_busiest(axis, at) for axis, at in zip(trace.axes, view.shown[2:], strict=True))
         return (*map(_middle, view.shown[:2]), *spatial)
@@ -103,6 +110,19 @@ def _middle(positions: Ints) -> int:
     """Of what is shown; where something is left out, of the first part."""
     whole = positions[-1] - positions[0] + 1 == len(positions)
     return positions[len(positions) // (2 if whole else 4)]
+
+
+def _fullest(trace: Trace, view: View) -> Ints:
+    """With 1 for every number that is not 0, a result is how many terms of its sum are not 0; of equals, the middle."""
+    lit = {name: trace[name].ne(0).to(trace[name].dtype) for name in OPERANDS if name in trace.boxes}
+    counts = pytorch(lit, trace.geometry, trace.padding_mode, trace.transposed, trace.output_padding)[view.box.name]
+    inside = [[i for i in axis if 0 <= i < size] for axis, size in zip(view.shown, view.box.shape, strict=True)]
+    middle = [_middle(tuple(axis)) for axis in inside]
+
+    def fullness(index: Ints) -> tuple[int, int]:
+        return round(counts[index].item()), -sum(abs(i - m) for i, m in zip(index, middle, strict=True))
+
+    return max(product(*inside), key=fullness)
 
 
 def _busiest(axis: Axis, positions: Ints) -> int:
