@@ -30,6 +30,8 @@ def test_sizes_become_a_page(tmp_path, monkeypatch) -> None:
             ["--input", "2x4x9", "--kernel", "3", "--groups", "2", "--out-channels", "6", "--dilation", "2"],
             lambda: hg.explain((2, 4, 9), (6, 2, 3), (6,), groups=2, dilation=2),
         ),
+        (["--input", "1×2X9"], lambda: hg.explain((1, 2, 9), (3, 2, 3), (3,))),
+        (["--input", "1x2x4x4x4"], lambda: hg.explain((1, 2, 4, 4, 4), (3, 2, 3, 2, 2), (3,))),
         (
             ["--transposed", "--stride", "2,3", "--output-padding", "1x0", "--padding", "1"],
             lambda: hg.explain(

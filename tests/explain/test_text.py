@@ -120,6 +120,7 @@ def test_json_has_a_word_for_what_is_no_number() -> None:
 def test_saving_by_the_ending(tmp_path) -> None:
     trace = hg.explain((1, 1, 4), (1, 1, 2))
     assert trace.save(tmp_path / "a.txt").read_text() == str(trace)
+    assert trace.save(tmp_path / "A.HTML").read_text() == trace.to_html()
     assert trace.save(str(tmp_path / "a.json")).read_text() == trace.to_json()
     with pytest.raises(hg.HandgradError, match=r"cannot save as \.png\.\n  known  \.html, \.json, \.svg, \.txt"):
         trace.save(tmp_path / "a.png")

@@ -31,7 +31,7 @@ class Sizes(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
         if isinstance(value, tuple) or value in self.words:
             return value
         try:
-            return tuple(int(part) for part in value.replace("x", ",").split(","))
+            return tuple(int(part) for part in value.lower().replace("×", ",").replace("x", ",").split(","))
         except ValueError:
             self.fail(f"{value!r} is neither a number nor numbers with x between them", param, ctx)
 
@@ -43,7 +43,7 @@ def _option(name: str, kind: Any, default: Any, text: str, **more: Any) -> Calla
 @click.command(context_settings={"show_default": True})
 @click.argument("run", type=PATH, required=False)
 @_option("--input", Sizes(), "1x2x5x6", "Samples, channels, and one to three sizes.", metavar="NxCxHxW")
-@_option("--kernel", Sizes(), "3x2", "One size, or one for every axis.", metavar="KHxKW")
+@_option("--kernel", Sizes(), None, "One size, or one for every axis.", metavar="KHxKW", show_default="3, 3x2 or 3x2x2")
 @_option("--out-channels", click.IntRange(min=1), 3, "Of the output.")
 @_option("--stride", Sizes(), "1", "Steps of the window.")
 @_option("--padding", Sizes("same", "valid"), "0", "Or 'same'.")
@@ -98,7 +98,7 @@ def _of_run(run: Path, layer: int, image: int) -> Trace:
 def _of_sizes(
     *,
     input: tuple[int, ...],
-    kernel: tuple[int, ...],
+    kernel: tuple[int, ...] | None,
     out_channels: int,
     groups: int,
     bias: bool,
@@ -113,7 +113,7 @@ def _of_sizes(
     if len(input) not in (3, 4, 5):
         raise click.UsageError("--input needs samples, channels and one to three sizes, as in 1x2x5x6")
     dims = len(input) - 2
-    kernel = kernel * dims if len(kernel) == 1 else kernel
+    kernel = (3, 2, 2)[:dims] if kernel is None else kernel * dims if len(kernel) == 1 else kernel
     if len(kernel) != dims:
         sizes = "x".join(map(str, kernel))
         raise click.UsageError(f"--kernel {sizes} has {len(kernel)} sizes, and --input has {dims} after its channels")

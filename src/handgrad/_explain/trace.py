@@ -102,11 +102,11 @@ class Trace:
         """
         path = Path(path)
         render = {".html": self.to_html, ".json": self.to_json, ".svg": self.to_svg, ".txt": self.__str__}
-        if path.suffix not in render:
+        if path.suffix.lower() not in render:
             raise error(
                 "explain", f"cannot save as {path.suffix or 'a file without an ending'}", known=", ".join(FORMATS)
             )
-        path.write_text(render[path.suffix](), encoding="utf-8")
+        path.write_text(render[path.suffix.lower()](), encoding="utf-8")
         return path
 
     def to_html(self) -> str:
