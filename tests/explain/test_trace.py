@@ -174,6 +174,14 @@ def test_what_cannot_be_explained_is_said(arguments, options, message) -> None:
         hg.explain(*arguments, **options)
 
 
+def test_an_array_is_named_by_its_type_and_not_printed() -> None:
+    with pytest.raises(hg.HandgradError, match="must be a tensor, or its size") as raised:
+        hg.explain(torch.full((1, 1, 4), 7.5).numpy(), (1, 1, 2))
+    assert "a numpy.ndarray" in str(raised.value)
+    assert "torch.from_numpy" in str(raised.value)
+    assert "7.5" not in str(raised.value)
+
+
 def test_what_is_not_there_is_said() -> None:
     trace = hg.explain((1, 2, 5), (3, 2, 2))
     with pytest.raises(

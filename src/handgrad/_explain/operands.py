@@ -45,7 +45,10 @@ def check_count(what: str, sizes: Sequence[int], **shapes: Sequence[int]) -> Non
 def _drawn(name: str, size: Sequence[int]) -> Tensor:
     sizes = frozen(size)
     if not isinstance(sizes, tuple) or not all(isinstance(entry, int) and entry > 0 for entry in sizes):
-        raise error("explain", f"{name} must be a tensor, or its size as positive ints", **{name: repr(size)})
+        is_size = isinstance(size, (tuple, list, str))
+        hint = None if is_size else "`torch.from_numpy` or `torch.as_tensor` makes a tensor of it"
+        told = repr(size) if is_size else f"a {type(size).__module__}.{type(size).__qualname__}"
+        raise error("explain", f"{name} must be a tensor, or its size as positive ints", hint, **{name: told})
     check_count(name, sizes, **{name: sizes})
     digits = torch.tensor(_DIGITS[name], dtype=torch.float64)
     generator = torch.Generator().manual_seed(len(name))  # another one for each operand
