@@ -69,6 +69,8 @@ def test_text_goes_to_the_terminal_and_files_by_their_ending(tmp_path, monkeypat
         (["--kernel", "9"], "the kernel is larger than the padded input"),
         (["--output-padding", "1"], "output_padding has no meaning"),
         (["--out", "a.png"], "cannot save as .png"),
+        (["nowhere", "--out", "a.png"], "cannot save as .png"),  # before the run is looked for
+        (["--out", "none/a.html"], "there is no folder none to save in"),
         (["--input", "1x0x5", "--kernel", "2"], "input must be a tensor, or its size as positive ints"),
         (["nowhere"], "nowhere: no such folder"),
         (["nowhere", "--stride", "2"], "--stride has no meaning with RUN"),

@@ -67,7 +67,11 @@ def explain(ctx: click.Context, /, run: Path | None, out: Path | None, show_text
     handgrad explain --input 1x2x5x6 --kernel 3x2 --stride 2    small integers in these sizes
     handgrad explain RUN --layer 0 --image 7                    a trained network, reading one of its test images
     """
+    from handgrad._explain.trace import check_path
+
     _check(ctx, run)
+    if out is not None:
+        check_path(out)
     trace = _of_run(run, asked["layer"], asked["image"]) if run is not None else _of_sizes(**asked)
     if show_text:
         click.echo(str(trace), nl=False)

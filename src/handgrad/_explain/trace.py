@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 FORMATS = (".html", ".json", ".svg", ".txt")
 
 
+def check_path(path: Path) -> None:
+    """Raise HandgradError where a trace could not be saved: before it is computed, if one likes."""
+    if path.suffix.lower() not in FORMATS:
+        raise error("explain", f"cannot save as {path.suffix or 'a file without an ending'}", known=", ".join(FORMATS))
+    if not path.parent.is_dir():
+        raise error("explain", f"there is no folder {path.parent} to save in")
+
+
 @dataclass(frozen=True, eq=False)
 class Trace:
     """What `hg.explain` returns: every number of a convolution and its gradients, in float64, and how it is made.
@@ -98,14 +106,11 @@ class Trace:
         """Write the page (.html), the picture (.svg), the numbers (.json) or the text (.txt), and return the path.
 
         Raises:
-            HandgradError: for any other ending.
+            HandgradError: for any other ending, or where there is no such folder.
         """
         path = Path(path)
         render = {".html": self.to_html, ".json": self.to_json, ".svg": self.to_svg, ".txt": self.__str__}
-        if path.suffix.lower() not in render:
-            raise error(
-                "explain", f"cannot save as {path.suffix or 'a file without an ending'}", known=", ".join(FORMATS)
-            )
+        check_path(path)
         path.write_text(render[path.suffix.lower()](), encoding="utf-8")
         return path
 
