@@ -148,6 +148,20 @@ def test_a_click_on_a_weight_leaves_operands_result_and_sum_in_sight(opened: Ope
         assert box["y"] + box["height"] <= floor
 
 
+def test_the_fold_tells_the_row_of_the_columns_that_meets_a_weight(opened: Open) -> None:
+    page = opened(default())
+    summary = page.locator("#grad_weight .folded summary")
+    cell(page, "grad_weight", "grad_weight", 3).click()  # out 0, in 0, tap (1, 1): the columns' row 3
+    row = [
+        text.strip()
+        for text in page.locator("#grad_weight .folded tr:has(td.m-column) td.m-column").all_text_contents()
+    ]
+    assert len(row) > 3
+    expect(summary).to_have_text(f"Show 12 rows; row 0·1,1 is {', '.join(row)}")
+    page.keyboard.press("Escape")
+    expect(summary).to_have_text("Show 12 rows")
+
+
 def test_columns_of_many_rows_are_folded_until_they_are_asked_for(opened: Open) -> None:
     page = opened(default())
     first = cell(page, "grad_weight", "columns", 0)

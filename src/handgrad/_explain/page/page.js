@@ -398,6 +398,7 @@
       const key = `${found.name} ${found.index}`;
       for (const td of [state.cells.get(key), state.yours.get(key)]) mark(state, td, "now");
     }
+    for (const folded of state.element.querySelectorAll("details.folded")) tellRow(folded);
     paintSum(state);
     paintStep(state);
     state.element.classList.toggle("pinned", state.pinned);
@@ -405,6 +406,18 @@
       const idle = !found || (button.dataset.do !== "clear" && !found.terms.length);
       button.disabled = idle;
     }
+  }
+
+  // What is marked under a fold, where it is one row of the columns, is told on the fold.
+  function tellRow(folded) {
+    const marked = [...folded.querySelectorAll("td[class*='m-'], td.now")];
+    const rows = new Set(marked.map((td) => td.parentElement));
+    const summary = folded.querySelector("summary");
+    summary.dataset.folded ??= summary.textContent;
+    const [row] = rows;
+    const entries = marked.map((td) => td.textContent.trim()).join(", ");
+    const told = rows.size === 1 ? `; row ${row.querySelector("th").textContent.trim()} is ${entries}` : "";
+    summary.textContent = summary.dataset.folded + told;
   }
 
   function element(tag, text, className = "") {
