@@ -32,7 +32,7 @@ def run_conv(
     if bias is not None and bias.is_contiguous() and bias.dtype == x.dtype and readable(x, bias):
         return run(where, "conv", x, w, geometry, algorithm, bias)
     y = run(where, "conv", x, w, geometry, algorithm)
-    return y if bias is None else _added(y, bias)
+    return add_bias(y, bias)
 
 
 def run(
@@ -47,7 +47,7 @@ def run(
     """`op` of the two operands by the algorithm that this call, or else the context's setting, says."""
     if torch.compiler.is_compiling():
         y = _compiled(where, op, a, b, geometry, algorithm)
-        return y if bias is None else _added(y, bias)
+        return add_bias(y, bias)
     setting = current() if algorithm is None else for_call(where, current(), algorithm)
     if setting.notes is not None:
         setting.notes.append((op, a, b, geometry, setting))
@@ -62,12 +62,12 @@ def run(
         return cast("Tensor", getattr(chosen, op)(a, b, geometry))
     if chosen.__name__.endswith((".gemm", ".depthwise")):
         return cast("Tensor", chosen.conv(a, b, geometry, bias))
-    return _added(cast("Tensor", chosen.conv(a, b, geometry)), bias)
+    return add_bias(cast("Tensor", chosen.conv(a, b, geometry)), bias)
 
 
-def _added(y: Tensor, bias: Tensor) -> Tensor:
+def add_bias(y: Tensor, bias: Tensor | None) -> Tensor:
     """y (N, O, *L) + bias (O,), in y's own memory and at least the bias' precision."""
-    return y.add_(bias.view(-1, *[1] * (y.dim() - 2)))  # (O,) → (O, 1, …)
+    return y if bias is None else y.add_(bias.view(-1, *[1] * (y.dim() - 2)))  # (O,) → (O, 1, …)
 
 
 def _remember(key: tuple[Any, ...], chosen: ModuleType) -> ModuleType:

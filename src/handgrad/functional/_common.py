@@ -92,11 +92,6 @@ def finished(result: Tensor, size: Ints, input: Tensor | None, weight: Tensor | 
     return result if result.dim() == len(size) else result.squeeze(0)
 
 
-def add_bias(y: Tensor, bias: Tensor | None) -> Tensor:
-    """y (N, O, *L) + bias (O,), in y's own memory and at least the bias' precision."""
-    return y if bias is None else y.add_(bias.view(-1, *[1] * (y.dim() - 2)))  # (O,) → (O, 1, …)
-
-
 def sum_to_bias(op: str, grad_output: Tensor, dims: int) -> Tensor:
     """(N, O, *L) or (O, *L) → (O,): the bias met every output position of its channel once."""
     if grad_output.dim() not in (dims + 1, dims + 2):

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
-from .._algorithms.run import run
+from .._algorithms.run import add_bias, run
 from .._geometry import ConvGeometry, Ints, frozen, transpose_geometry
 from .._operands import check_bias, check_grad_output, check_tensors, check_transpose
 from ._common import (
@@ -20,7 +20,6 @@ from ._common import (
     Gradients,
     Operand,
     Size,
-    add_bias,
     as_size,
     batched,
     check_needs,

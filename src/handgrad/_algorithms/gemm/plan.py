@@ -7,8 +7,8 @@ and a shift, at = shift·step + phase, the source of one phase is read by neighb
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isqrt, prod
 
 from ..._geometry import ConvGeometry, Ints
@@ -65,6 +65,7 @@ def three(axes: tuple[Axis, ...]) -> Axes:
     return depth, height, width
 
 
+@lru_cache(maxsize=4096)
 def forward_axes(geometry: ConvGeometry) -> Axes:
     """y and dw: output position p reads x at p·stride + k·dilation − low."""
     g = geometry
@@ -77,7 +78,8 @@ def forward_axes(geometry: ConvGeometry) -> Axes:
     )
 
 
-def backward_axes(geometry: ConvGeometry) -> Iterator[Axes]:
+@lru_cache(maxsize=4096)
+def backward_axes(geometry: ConvGeometry) -> tuple[Axes, ...]:
     """dx, by residue class: the positions i whose (i + low) mod stride are alike are reached by the same taps.
 
     For i = q·stride + base, tap k reads dy at p = (i + low − k·d) / stride = q + (base + low − k·d) / stride. Classes
@@ -93,13 +95,13 @@ def backward_axes(geometry: ConvGeometry) -> Iterator[Axes]:
         ]
         for size, length, K, s, d, (low, _) in rows
     ]
-    return map(three, itertools.product(*classes))
+    return tuple(map(three, itertools.product(*classes)))
 
 
 def reaches_all(geometry: ConvGeometry) -> bool:
     """Whether dx has no class that is left out."""
     classes = prod(min(s, size) for s, size in zip(geometry.stride, geometry.input, strict=True))
-    return sum(1 for _ in backward_axes(geometry)) == classes
+    return len(backward_axes(geometry)) == classes
 
 
 @dataclass(frozen=True)
