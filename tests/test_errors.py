@@ -450,6 +450,36 @@ hg.kfac.conv1d_factors(ones(2, 3, 8), (4, 3, 3), ones(2, 4, 6), kind="sum")
 hg.kfac.conv_transpose1d_factors(ones(2, 3, 8), (3, 4, 3), ones(2, 4, 10), max_bytes=1.5)
     kfac.conv_transpose1d_factors: max_bytes must be a positive int.
       max_bytes  1.5
+
+hg.functional._sides.of_linear("linear", ones(2, 3), (4, 5), ones(2, 4))
+    linear: the sizes do not go together.
+      input        (2, 3)
+      weight       (4, 5)
+      grad_output  (2, 4)
+      needed       (N, *, in), (out, in) and (N, *, out)
+
+collect(ones(2, 3), ones(4))
+    Samples: a gradient has another shape.
+      gradient   (3,)
+      parameter  (4,)
+
+collect(ones(2, 3), ones(3), ones(5, 4), ones(4))
+    Samples: the uses disagree about the number of samples.
+      before  2
+      now     5
+    hint: an axis was joined with the batch, or a layer took an unbatched input's first axis for it
+
+collect().sqnorm()
+    Samples: the backward pass met no parameter.
+
+collect().dot({torch.nn.Parameter(ones(3)): ones(3)})
+    Samples: the backward pass did not meet a parameter.
+      shape  (3,)
+
+collect().dot({torch.nn.Parameter(ones(3)): ones(1)})
+    Samples: a direction is not like its parameter.
+      got     (1,)
+      needed  (3,)
 """
 
 RAISING = ["_geometry.py", "_operands.py", "_padding.py", "testing", "functional", "per_sample", "kfac.py"]
@@ -459,13 +489,21 @@ def ones(*size: int, dtype: torch.dtype = torch.float32, device: str = "cpu") ->
     return torch.ones(size, dtype=dtype, device=device)
 
 
+def collect(*gradients_and_parameters: Tensor) -> hg.per_sample.Samples:
+    """What met the parameters, each of which follows its gradients (N, *shape)."""
+    samples, given = hg.per_sample.Samples(), iter(gradients_and_parameters)
+    for gradients, parameter in zip(given, given, strict=True):
+        samples.collect(torch.nn.Parameter(parameter), hg.per_sample.Each(gradients))
+    return samples
+
+
 def blocks() -> list[tuple[str, str]]:
     calls_and_texts = (block.split("\n", 1) for block in MESSAGES.strip().split("\n\n"))
     return [(call, textwrap.dedent(text)) for call, text in calls_and_texts]
 
 
 def raised(call: str) -> hg.HandgradError:
-    scope = {"hg": hg, "ones": ones, "np": np, "torch": torch, "conv_loop": conv_loop}
+    scope = {"hg": hg, "collect": collect, "ones": ones, "np": np, "torch": torch, "conv_loop": conv_loop}
     with pytest.raises(hg.HandgradError) as caught:
         eval(call, scope)
     return caught.value

@@ -11,7 +11,7 @@ and dy; of a transposed one they are dy and x, the roles exchanged.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from torch import Tensor
@@ -50,6 +50,10 @@ class Sides:
     def heights(self) -> Ints:
         """(B/G, A/G·K): how many numbers of each side stand at one position, in one group."""
         return self.met.shape[1] // self.geometry.groups, prod(self.weight[1:])
+
+    def part(self, piece: slice) -> Sides:
+        """The sides of some samples."""
+        return replace(self, seen=self.seen[piece], met=self.met[piece])
 
     def columns(self, piece: slice) -> Tensor:
         """(n, G, A/G·K, L): what the windows of these samples read, in at least float32."""
@@ -112,6 +116,25 @@ def of_transposed(
     geometry, size = transposed.settle(op, dims, input.shape, weight, stride, padding, output_padding, groups, dilation)
     check_grad_output(op, grad_output.shape, size, geometry, transposed.OUTPUT)
     return Sides(batched(grad_output, dims), batched(input, dims).conj(), weight, geometry, "zeros")
+
+
+def of_linear(op: str, input: Tensor, weight_size: Sequence[int], grad_output: Tensor) -> Sides:
+    """The sides of a fully connected layer, a convolution with a kernel of one over the axes before the last."""
+    check_tensors(op, input=input, grad_output=grad_output)
+    weight = as_size(op, "weight_size", weight_size)
+    if len(weight) != 2 or input.shape[-1:] != weight[1:] or grad_output.shape != (*input.shape[:-1], *weight[:1]):
+        rows = {"input": input.shape, "weight": weight, "grad_output": grad_output.shape}
+        raise error(op, "the sizes do not go together", **rows, needed="(N, *, in), (out, in) and (N, *, out)")
+    x, dy = (_positions_last(side) for side in (input, grad_output))
+    length = (x.shape[2],)
+    geometry = ConvGeometry(length, length, kernel=(1,), stride=(1,), dilation=(1,), padding=((0, 0),), groups=1)
+    return Sides(x.conj(), dy, (*weight, 1), geometry, "zeros")
+
+
+def _positions_last(tensor: Tensor) -> Tensor:
+    """(N, *L, features) → (N, features, L); (features,) is one sample."""
+    samples = tensor.shape[0] if tensor.dim() > 1 else 1
+    return tensor.reshape(samples, prod(tensor.shape[1:-1]), tensor.shape[-1]).mT
 
 
 def check_max_bytes(op: str, max_bytes: object) -> None:

@@ -11,7 +11,7 @@ from ._container import Identity, Residual, Sequential
 from ._conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ._convert import from_torch, to_torch
 from ._dropout import Dropout
-from ._layer import Backward, Layer
+from ._layer import Backward, Layer, Pullback
 from ._linear import Flatten, Linear
 from ._normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, LayerNorm
 from ._pooling import MaxPool1d, MaxPool2d, MaxPool3d
@@ -45,6 +45,7 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "Pullback",
     "ReLU",
     "Residual",
     "Sequential",

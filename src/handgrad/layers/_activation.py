@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._layer import Backward, Layer
+from ._layer import Layer, Pullback
 
 
 class ReLU(Layer, nn.ReLU):
@@ -19,7 +19,7 @@ class ReLU(Layer, nn.ReLU):
 
     # y = max(x, 0)          dx = dy where x > 0, else 0
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         output = F.relu(input)
 
         def backward(grad_output: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class LeakyReLU(Layer, nn.LeakyReLU):
 
     # y = x or a·x          dx = dy where x > 0, else a·dy.   Maas, Hannun, Ng, 2013
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         slope = self.negative_slope
 
         def backward(grad_output: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ class Sigmoid(Layer, nn.Sigmoid):
 
     # y = σ(x)          dx = y (1 − y) dy
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         output = torch.sigmoid(input)
 
         def backward(grad_output: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ class Tanh(Layer, nn.Tanh):
 
     # y = tanh(x)          dx = (1 − y²) dy
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         output = torch.tanh(input)
 
         def backward(grad_output: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class GELU(Layer, nn.GELU):
     # Φ(x) = (1 + erf(x/√2)) / 2,   Φ′(x) = exp(−x²/2) / √(2π)
     # Φ(x) ≈ (1 + t) / 2,   Φ′(x) ≈ (1 − t²) u′ / 2   with t = tanh(u), u = √(2/π) (x + 0.044715 x³)
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         approximate = self.approximate
 
         def backward(grad_output: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ class SiLU(Layer, nn.SiLU):
 
     # y = x σ(x)          dx = σ(x) (1 + x (1 − σ(x))) dy.   Elfwing, Uchibe, Doya, 2018
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         def backward(grad_output: Tensor) -> Tensor:
             sigmoid = torch.sigmoid(input)
             slope = (1 - sigmoid).mul_(input).add_(1).mul_(sigmoid)
@@ -127,7 +127,7 @@ class Softmax(Layer, nn.Softmax):
 
     # y_i = exp(x_i) / Σ_j exp(x_j);  ∂y_i/∂x_j = y_i (δ_ij − y_j);  dx = y (dy − Σ_j dy_j y_j)
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         dim = self.dim
         if dim is None:
             raise self._error("no dim given", hint="Softmax(dim=1) for (N, C) or (N, C, H, W)")

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._layer import Backward, Layer
+from ._layer import Layer, Pullback
 
 
 class _Windows(NamedTuple):
@@ -60,7 +60,7 @@ class _MeanNd(Layer):
 
     _dims: ClassVar[int]
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         output: Tensor = super().forward(input)  # torch.nn's own
         axes = range(-1, -self._dims - 1, -1)
         windows = [self._windows(input.shape[axis], output.shape[axis], axis) for axis in axes]

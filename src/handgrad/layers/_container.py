@@ -6,7 +6,7 @@ from typing import overload
 
 from torch import Tensor, nn
 
-from ._layer import Backward, Layer
+from ._layer import Backward, Layer, Pullback
 
 
 class Identity(Layer, nn.Identity):
@@ -14,7 +14,7 @@ class Identity(Layer, nn.Identity):
 
     # y = x          dx = dy
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         return input, lambda grad_output: grad_output
 
 
@@ -26,16 +26,16 @@ class Sequential(Layer, nn.Sequential):
 
     # y = f_n(… f_1(x))          dx = f_1′(… f_n′(dy)),   f′ standing for a backward pass
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         output, backwards = input, list[Backward]()
         for name, child in self._modules.items():
             output, child_backward = _layer(self, name, child)(output)
             backwards.append(child_backward)
 
-        def backward(grad_output: Tensor) -> Tensor:
-            for child_backward in reversed(backwards):
+        def backward(grad_output: Tensor, needs_input: bool = True) -> Tensor | None:
+            for child_backward in reversed(backwards[1:]):
                 grad_output = child_backward(grad_output)
-            return grad_output
+            return backwards[0](grad_output, needs_input=needs_input) if backwards else grad_output
 
         return output, backward
 
@@ -76,15 +76,16 @@ class Residual(Layer, PlainResidual):
 
     # y = f(x) + s(x)          dx = f′(dy) + s′(dy).   He, Zhang, Ren, Sun, 2015
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         output, body = _layer(self, "body", self.body)(input)
         around, shortcut = _layer(self, "shortcut", Identity() if self.shortcut is None else self.shortcut)(input)
         if output.shape != around.shape:  # the sum would broadcast
             shapes = {"input": input.shape, "body": output.shape, "shortcut": around.shape}
             raise self._error("body and shortcut disagree about the shape", **shapes)
 
-        def backward(grad_output: Tensor) -> Tensor:
-            return body(grad_output) + shortcut(grad_output)
+        def backward(grad_output: Tensor, needs_input: bool = True) -> Tensor | None:
+            dx, around = (branch(grad_output, needs_input=needs_input) for branch in (body, shortcut))
+            return None if dx is None or around is None else dx + around
 
         return output + around, backward
 

@@ -6,32 +6,48 @@ The settings are those of the same modules of `torch.nn`; a transposed convoluti
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from .. import functional as F
-from ._layer import Backward, Layer
+from ..functional._common import batched
+from ..functional._sides import Sides, of_conv, of_transposed
+from ..per_sample._product import Product
+from ..per_sample._use import Summed, by_channel
+from ._layer import Layer, Pullback
 
 
 class _ConvNd(Layer):
     # y = B(x, w, ·) + b          dx = B(·, w, dy),   dw = B(x, ·, dy),   db = Σ dy.   B: see `handgrad._algorithms`
 
+    weight: nn.Parameter
+    bias: nn.Parameter | None
     _conv: ClassVar[Callable[..., Tensor]]
     _conv_backward: ClassVar[Callable[..., F.Gradients]]
+    _sides: ClassVar[Callable[..., Sides]] = staticmethod(of_conv)
     _settings: ClassVar[tuple[str, ...]] = ("stride", "padding", "dilation", "groups", "padding_mode")
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         settings: dict[str, Any] = {name: getattr(self, name) for name in self._settings}
         weight = self.weight  # the tensors are named here, where the skeleton can see what the backward pass needs
-        needs = ("input", "weight") if self.bias is None else ("input", "weight", "bias")
+        name, dims = type(self).__name__, weight.dim() - 2
 
-        def backward(grad_output: Tensor) -> Tensor:
-            grads = self._conv_backward(grad_output, input, weight, **settings, needs=needs)
-            self.accumulate_grad(weight=grads.weight, bias=grads.bias)
-            return cast("Tensor", grads.input)
+        def backward(grad_output: Tensor, needs_input: bool = True) -> Tensor | None:
+            sides = self._sides(name, dims, input, weight.shape, grad_output, **settings)
+            self.accumulate_grad(weight=Product(name, sides, weight.shape), bias=self._shift(grad_output))
+            needs = ("input",) if needs_input else ()
+            return self._conv_backward(grad_output, input, weight, **settings, needs=needs).input
 
         return self._conv(input, weight, self.bias, **settings), backward
+
+    def _shift(self, grad_output: Tensor) -> Summed | None:
+        """The bias' gradient; where there are no input channels there is no output that it met."""
+        if self.bias is None:
+            return None
+        dy = batched(grad_output, self.weight.dim() - 2)
+        dy = dy if dy.shape[1] else dy.new_zeros(dy.shape[0], *self.bias.shape)
+        return by_channel(self.bias.shape, grad_output=dy)
 
 
 class Conv1d(_ConvNd, nn.Conv1d):
@@ -53,6 +69,7 @@ class Conv3d(_ConvNd, nn.Conv3d):
 
 
 class _ConvTransposeNd(_ConvNd):
+    _sides = staticmethod(of_transposed)
     _settings = ("stride", "padding", "output_padding", "groups", "dilation")
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._layer import Backward, Layer
+from ._layer import Layer, Pullback
 
 
 class Dropout(Layer, nn.Dropout):
@@ -17,7 +17,7 @@ class Dropout(Layer, nn.Dropout):
 
     # y = m x          dx = m dy,   m = 0 with probability p, else 1/(1 − p).   Srivastava et al., 2014
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         if not self.training:
             return input, lambda grad_output: grad_output
         mask = F.dropout(torch.ones_like(input), self.p)

@@ -8,8 +8,10 @@ with its source as a comment, the forward pass, and nested in it the backward pa
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
-from typing import ClassVar
+from inspect import signature
+from typing import ClassVar, Protocol, cast, overload
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +20,22 @@ from .._context import by_hand
 from .._errors import HandgradError, error
 from .._tensors import check_tensors, facts, wide
 from .._watch import watch
+from ..per_sample._samples import Samples, collected_by, collecting
+from ..per_sample._use import Use
 
-Backward = Callable[[Tensor], Tensor]
-"""What a layer returns beside its output: from the gradient of the output to the gradient of the input."""
+Pullback = Callable[..., Tensor | None]
+"""What a layer's `forward` returns beside the output, a function of `grad_output` (and `needs_input`, if it has it)."""
+
+
+class Backward(Protocol):
+    """What calling a layer returns beside its output: from the gradient of the output to the gradient of the input."""
+
+    @overload
+    def __call__(self, grad_output: Tensor, *, per_sample: Samples | None = None) -> Tensor: ...
+    @overload
+    def __call__(
+        self, grad_output: Tensor, *, per_sample: Samples | None = None, needs_input: bool
+    ) -> Tensor | None: ...
 
 
 class Layer(nn.Module):
@@ -62,14 +77,19 @@ class Layer(nn.Module):
                 reason = str(refusal).partition("\n")[0]
                 rows = {"input": facts(input), "settings": self.extra_repr(), "reason": reason}
                 raise self._error("cannot take this input", **rows) from refusal
-        return output, partial(self._backward, gradient, self._check_backward(output, gradient))
+        return output, cast("Backward", partial(self._backward, gradient, self._check_backward(output, gradient)))
 
-    def accumulate_grad(self, **gradients: Tensor | None) -> None:
+    def accumulate_grad(self, **gradients: Tensor | Use | None) -> None:
         """Add the gradients, named as the parameters, into `.grad`; the gradient of an absent bias is ignored.
 
+        A gradient is a tensor as its parameter, summed over the batch, or a use of `hg.per_sample`, which also tells
+        the samples apart: `Each(gradients)` of what is not summed yet, (N, *parameter).
+
         Raises:
-            HandgradError: for the name or the shape of no parameter of this layer.
+            HandgradError: for the name or the shape of no parameter of this layer, and for a tensor that is summed
+                already while a `Samples` collects.
         """
+        samples = collecting()
         for name, gradient in gradients.items():
             if name not in self._parameters:
                 raise self._error(f"{name} is no parameter of this layer", parameters=[*self._parameters])
@@ -79,12 +99,33 @@ class Layer(nn.Module):
             if gradient.shape != parameter.shape:  # adding would broadcast it silently
                 problem = f"the gradient of {name} has another shape"
                 raise self._error(problem, gradient=gradient.shape, parameter=parameter.shape)
-            _add(parameter, gradient)
+            if samples is not None:
+                if not isinstance(gradient, Use):
+                    hint = f"`self.accumulate_grad({name}=hg.per_sample.Each(…))` of (N, *{tuple(parameter.shape)})"
+                    raise self._error(f"the gradient of {name} does not tell the samples apart", hint)
+                samples.collect(parameter, gradient)
+            if samples is None or samples.accumulate:
+                _add(parameter, gradient.weighted() if isinstance(gradient, Use) else gradient)
 
-    def _backward(self, gradient: Backward, check: Callable[[Tensor], None], grad_output: Tensor) -> Tensor:
+    def _refuse_samples(self, problem: str, hint: str) -> None:
+        """Raise while a `Samples` collects."""
+        if collecting() is not None:
+            raise self._error(problem, hint)
+
+    def _backward(
+        self,
+        gradient: Pullback,
+        check: Callable[[Tensor], None],
+        grad_output: Tensor,
+        *,
+        per_sample: Samples | None = None,
+        needs_input: bool = True,
+    ) -> Tensor | None:
         check(grad_output)
-        with by_hand():
-            return gradient(grad_output.detach())
+        skips = not needs_input and "needs_input" in signature(gradient).parameters
+        with by_hand(), nullcontext() if per_sample is None else collected_by(per_sample):
+            grad_input = gradient(grad_output.detach(), **({"needs_input": False} if skips else {}))
+        return grad_input if needs_input else None
 
     def _check_input(self, input: Tensor) -> None:
         own = dict([*self.named_parameters(recurse=False), *self.named_buffers(recurse=False)])
@@ -97,7 +138,7 @@ class Layer(nn.Module):
                 rows, hint = {"input": facts(input), name: facts(tensor)}, f"`input.to({tensor.dtype})`"
                 raise self._error(f"input and {name} disagree about the dtype", hint, **rows)
 
-    def _check_backward(self, output: Tensor, gradient: Backward) -> Callable[[Tensor], None]:
+    def _check_backward(self, output: Tensor, gradient: Pullback) -> Callable[[Tensor], None]:
         """What to check before the backward pass: the gradient's facts, and that nothing has changed since now."""
         name, wanted = type(self).__name__, facts(output)
         check_unchanged = watch(name, gradient, **dict(self.named_parameters(recurse=False)))

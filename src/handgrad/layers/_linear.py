@@ -5,7 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._layer import Backward, Layer
+from ..functional._sides import of_linear
+from ..per_sample._product import Dense
+from ..per_sample._use import by_last
+from ._layer import Layer, Pullback
 
 
 class Linear(Layer, nn.Linear):
@@ -13,17 +16,17 @@ class Linear(Layer, nn.Linear):
 
     # y = x Wᵀ + b          dx = dy W,   dW = Σ_n dy_nᵀ x_n,   db = Σ_n dy_n
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
-        weight, batch = self.weight, input.shape[:-1].numel()
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
+        weight = self.weight
         if input.shape[-1:] != weight.shape[1:]:
             problem = "the input's last axis is not in_features"
             raise self._error(problem, input=input.shape, weight=weight.shape)
 
-        def backward(grad_output: Tensor) -> Tensor:
-            inputs = input.reshape(batch, weight.shape[1])  # (…, in) = (n, in)
-            grads = grad_output.reshape(batch, weight.shape[0])  # (…, out) = (n, out)
-            self.accumulate_grad(weight=grads.mT @ inputs.conj(), bias=grads.sum(0))
-            return grad_output @ weight.conj()
+        def backward(grad_output: Tensor, needs_input: bool = True) -> Tensor | None:
+            sides = of_linear("Linear", input, weight.shape, grad_output)
+            shift = by_last(weight.shape[:1], grad_output=grad_output)
+            self.accumulate_grad(weight=Dense("Linear", sides, weight.shape), bias=shift)
+            return grad_output @ weight.conj() if needs_input else None
 
         return F.linear(input, weight, self.bias), backward
 
@@ -33,7 +36,7 @@ class Flatten(Layer, nn.Flatten):
 
     # y = x in another shape          dx = dy in the first
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         shape = input.shape  # of the input itself the backward pass needs nothing
 
         def backward(grad_output: Tensor) -> Tensor:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from .._tensors import wide
-from ._layer import Backward, Layer
+from ..per_sample._use import Summed, by_channel, by_last
+from ._layer import Layer, Pullback
+
+Upstream = Callable[[Tensor], Tensor]
 
 
-def _standardize(input: Tensor, axes: list[int], eps: float) -> tuple[Tensor, Backward, Tensor, Tensor]:
+def _standardize(input: Tensor, axes: list[int], eps: float) -> tuple[Tensor, Upstream, Tensor, Tensor]:
     """x̂ with mean 0 and variance 1 over the axes, its backward pass, and μ and σ² (biased, axes kept with size 1)."""
     # x̂ = r (x − μ),  r = 1/√(σ² + ε)          dx = r (dx̂ − mean(dx̂) − x̂ · mean(dx̂ x̂))
     # The two means are there because μ and r depend on x.   Ioffe, Szegedy, 2015, section 3
@@ -41,7 +44,7 @@ class _Norm(Layer):
     weight: nn.Parameter | None
     bias: nn.Parameter | None
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         output, upstream = self._normalized(input.to(wide(input)))
 
         def backward(grad_output: Tensor) -> Tensor:
@@ -49,7 +52,7 @@ class _Norm(Layer):
 
         return output.to(input.dtype), backward
 
-    def _normalized(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def _normalized(self, input: Tensor) -> tuple[Tensor, Upstream]:
         raise NotImplementedError
 
     def _check_channels(self, input: Tensor, ranks: tuple[int, ...] | None, channels: int) -> None:
@@ -61,17 +64,20 @@ class _Norm(Layer):
 
     # y = γ x̂ + β          dx̂ = γ dy,   dγ = Σ dy x̂,   dβ = Σ dy,   over the axes that γ and β do not have
 
-    def _affine(self, standard: Tensor, upstream: Backward, shape: Sequence[int]) -> tuple[Tensor, Backward]:
-        """γ x̂ + β with γ and β laid out as `shape`, and its backward pass, which ends in x̂'s, `upstream`."""
+    def _affine(
+        self, standard: Tensor, upstream: Upstream, layout: Callable[..., Summed] = by_channel
+    ) -> tuple[Tensor, Upstream]:
+        """γ x̂ + β with γ and β on the axes that `layout` says, and its backward pass, which ends in x̂'s, `upstream`."""
         weight, bias = self.weight, self.bias
         if weight is None:  # then there is no bias
             return standard, upstream
+        shape = _by_channel(standard) if layout is by_channel else weight.shape
         output = standard * weight.view(shape)
         output = output if bias is None else output.add_(bias.view(shape))
 
         def backward(grad_output: Tensor) -> Tensor:
-            gradients = {"weight": grad_output * standard, "bias": grad_output}
-            self.accumulate_grad(**{name: g.sum_to_size(shape).view_as(weight) for name, g in gradients.items()})
+            scale = layout(weight.shape, grad_output=grad_output, standard=standard)
+            self.accumulate_grad(weight=scale, bias=layout(weight.shape, grad_output=grad_output))
             return upstream(grad_output * weight.view(shape))
 
         return output, backward
@@ -87,7 +93,7 @@ class _BatchNormNd(_Norm):
 
     # μ and σ² are a channel's, over the batch and all positions; in evaluation its running estimates, two constants
 
-    def _normalized(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def _normalized(self, input: Tensor) -> tuple[Tensor, Upstream]:
         self._check_channels(input, self._ranks, self.num_features)
         shape = _by_channel(input)
         if self.training or self.running_mean is None or self.running_var is None:
@@ -95,17 +101,28 @@ class _BatchNormNd(_Norm):
         else:
             rate = (self.running_var.to(input.dtype) + self.eps).rsqrt().view(shape)
             standard, upstream = (input - self.running_mean.view(shape)) * rate, lambda grad: grad * rate
-        return self._affine(standard, upstream, shape)
+        return self._affine(standard, upstream)
 
-    def _by_batch(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def _by_batch(self, input: Tensor) -> tuple[Tensor, Upstream]:
         count = input.numel() // self.num_features
         if count == 1:
             raise self._error("1 value a channel has no variance", input=input.shape)
         axes = [axis for axis in range(input.ndim) if axis != 1]
         standard, upstream, mean, variance = _standardize(input, axes, self.eps)
+        upstream = self._mixing(upstream)
         if self.training:
             self._track(mean.flatten(), variance.flatten(), count)
         return standard, upstream
+
+    def _mixing(self, upstream: Upstream) -> Upstream:
+        def backward(grad: Tensor) -> Tensor:
+            self._refuse_samples(
+                "batch statistics mix the samples, and no gradient belongs to one of them",
+                "`layer.eval()`, or GroupNorm instead: `hg.layers.GroupNorm(groups, channels)`",
+            )
+            return upstream(grad)
+
+        return backward
 
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Move the running estimates towards the batch's; without a momentum they are the mean over all batches."""
@@ -145,7 +162,7 @@ class GroupNorm(_Norm, nn.GroupNorm):
 
     # μ and σ² are a sample's and a group's, over its channels and all positions.   Wu, He, 2018
 
-    def _normalized(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def _normalized(self, input: Tensor) -> tuple[Tensor, Upstream]:
         self._check_channels(input, None, self.num_channels)
         if input.numel() == self.num_groups:
             raise self._error("1 value a group has no variance", input=input.shape)
@@ -156,7 +173,7 @@ class GroupNorm(_Norm, nn.GroupNorm):
         def ungrouped(grad: Tensor) -> Tensor:
             return upstream(torch.unflatten(grad, 1, split)).flatten(1, 2)  # (N, C, …) = (N, G, C/G, …) and back
 
-        return self._affine(standard.flatten(1, 2), ungrouped, _by_channel(input))
+        return self._affine(standard.flatten(1, 2), ungrouped)
 
 
 class LayerNorm(_Norm, nn.LayerNorm):
@@ -164,12 +181,12 @@ class LayerNorm(_Norm, nn.LayerNorm):
 
     # μ and σ² are over the last axes, of everything before them.   Ba, Kiros, Hinton, 2016
 
-    def _normalized(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def _normalized(self, input: Tensor) -> tuple[Tensor, Upstream]:
         shape = self.normalized_shape
         if input.shape[-len(shape) :] != shape:
             raise self._error("the input's last axes are not normalized_shape", input=input.shape, needed=shape)
         standard, upstream, *_ = _standardize(input, [*range(-len(shape), 0)], self.eps)
-        return self._affine(standard, upstream, shape)
+        return self._affine(standard, upstream, by_last)
 
 
 def _by_channel(input: Tensor) -> tuple[int, ...]:

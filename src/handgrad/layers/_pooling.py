@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ._averaging import along
-from ._layer import Backward, Layer
+from ._layer import Layer, Pullback
 
 
 class _MaxPoolNd(Layer):
@@ -24,7 +24,7 @@ class _MaxPoolNd(Layer):
     _dims: ClassVar[int]
     _pool: ClassVar[Callable[..., Any]]
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Backward]:
+    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         if self.return_indices:
             raise self._error("return_indices is not supported", "build it without return_indices")
         settings = self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode

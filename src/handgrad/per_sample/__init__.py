@@ -6,9 +6,11 @@ Complex numbers follow PyTorch's convention, and ⟨a, b⟩ = Σ ā·b. Nothing 
 """
 
 from . import convolution, transposed
+from ._samples import Samples as Samples
+from ._use import Each as Each
 from .convolution import *
 from .transposed import *
 
-__all__: list[str] = []
+__all__ = ["Each", "Samples"]
 __all__ += convolution.__all__
 __all__ += transposed.__all__

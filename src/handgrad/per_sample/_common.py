@@ -5,15 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .._algorithms.reference import PIECE
 from .._errors import error
 from .._operands import check_tensors
 from .._tensors import facts, wide
 from ..functional._common import batched
 from ..functional._sides import Sides, check_max_bytes
 from . import _products
-
-MAX_BYTES = PIECE  # what the columns of a few samples take in the other functions as well
+from ._use import MAX_BYTES as MAX_BYTES
 
 
 def weight(op: str, sides: Sides, max_bytes: int) -> Tensor:
@@ -59,16 +57,22 @@ def meet(grad_output: Tensor, output: Tensor) -> Tensor:
 
 def scaled(op: str, grad_output: Tensor, sides: Sides, coefficients: object) -> Tensor:
     """dy (N, O, *L), in at least float32, each sample times its coefficient."""
-    if not isinstance(coefficients, Tensor):
-        raise error(op, f"coefficients must be a tensor, got {type(coefficients).__name__}")
+    a = check_coefficients(op, coefficients, sides.samples, grad_output)
     dims = sides.geometry.dims
     dy = batched(grad_output.to(wide(grad_output)), dims)
-    fitting = torch.can_cast(coefficients.dtype, dy.dtype) and coefficients.device == dy.device
-    if coefficients.shape != (sides.samples,) or not fitting:
+    return dy * a.to(dy.dtype).view(-1, *[1] * (dims + 1))  # (N,) → (N, 1, …)
+
+
+def check_coefficients(op: str, coefficients: object, samples: int, like: Tensor) -> Tensor:
+    """The coefficients; raise unless they are a tensor (N,) that the operands' dtype can hold."""
+    if not isinstance(coefficients, Tensor):
+        raise error(op, f"coefficients must be a tensor, got {type(coefficients).__name__}")
+    fitting = torch.can_cast(coefficients.dtype, wide(like)) and coefficients.device == like.device
+    if coefficients.shape != (samples,) or not fitting:
         raise error(
             op,
             "coefficients must be one number for each sample, of the operands' kind",
             coefficients=facts(coefficients),
-            needed=((sides.samples,), str(grad_output.dtype)),
+            needed=((samples,), str(like.dtype)),
         )
-    return dy * coefficients.to(dy.dtype).view(-1, *[1] * (dims + 1))  # (N,) → (N, 1, …)
+    return coefficients

@@ -1,0 +1,156 @@
+"""What one backward pass collects, and what can be asked of it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import reduce
+
+import torch
+from torch import Tensor, nn
+
+from .._context import by_hand
+from .._errors import HandgradError, error
+from .._watch import watch
+from ._common import check_coefficients
+from ._use import MAX_BYTES, Total, Use
+
+_COLLECTING: ContextVar[Samples | None] = ContextVar("collecting", default=None)
+
+
+def collecting() -> Samples | None:
+    """What collects in the backward pass that runs now."""
+    return _COLLECTING.get()
+
+
+@contextmanager
+def collected_by(samples: Samples) -> Iterator[None]:
+    """All that is handed over inside goes to `samples`."""
+    token = _COLLECTING.set(samples)
+    try:
+        yield
+    finally:
+        _COLLECTING.reset(token)
+
+
+class Samples:
+    """Every sample's gradients of all parameters that a backward pass met, in whatever form they are asked for.
+
+        samples = hg.per_sample.Samples()
+        grad_x = backward(grad_y, per_sample=samples)
+        norms = samples.sqnorm().sqrt()                                 # (N,)
+        clipped = samples.weighted(1 / norms.clamp(min=1))              # {parameter: gradient}
+
+    It keeps what the gradients are made of, and computes nothing until it is asked: there is no second pass, and all N
+    gradients of a parameter are only held at once where `gradients` is called. A parameter that the pass met several
+    times, in tied weights or a layer that stands twice, has the sum over these as its gradient.
+
+    The gradients are those of the loss that `grad_y` is the gradient of. A mean over the batch has 1/N in it: times N
+    they are those of each sample's own loss.
+
+    Args:
+        accumulate: whether the backward pass also adds the batch's gradient into `.grad`, as it would without this;
+            if not, `.grad` is left alone and the sum is never computed.
+        max_bytes: what the work on one parameter may take at a time beside operands and result, but at least what one
+            sample takes.
+
+    Raises:
+        HandgradError: where something that the gradients are made of has changed since the backward pass, and as the
+            methods say.
+    """
+
+    def __init__(self, accumulate: bool = True, max_bytes: int = MAX_BYTES) -> None:
+        self.accumulate = accumulate
+        self.max_bytes = max_bytes
+        self._uses: dict[nn.Parameter, list[Use]] = {}
+        self._checks: list[Callable[[], None]] = []
+
+    def collect(self, parameter: nn.Parameter, use: Use) -> None:
+        """Take one use of a parameter; backward passes call this.
+
+        Raises:
+            HandgradError: if the use has another number of samples than the others, or its gradient another shape.
+        """
+        if use.shape != parameter.shape:
+            raise self._error("a gradient has another shape", gradient=use.shape, parameter=parameter.shape)
+        known = next((uses[0].samples for uses in self._uses.values()), use.samples)
+        if use.samples != known:
+            hint = "an axis was joined with the batch, or a layer took an unbatched input's first axis for it"
+            raise self._error("the uses disagree about the number of samples", hint, before=known, now=use.samples)
+        self._uses.setdefault(parameter, []).append(use)
+        self._checks.append(watch("Samples", None, **use.operands))
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The parameters that the pass met, the last layer's first."""
+        return list(self._uses)
+
+    @by_hand()
+    def gradients(self) -> dict[nn.Parameter, Tensor]:
+        """{parameter: (N, *shape)}, in the operands' dtype."""
+        return {
+            parameter: use.gradients(max_bytes=self.max_bytes).to(use.like.dtype) for parameter, use in self._each()
+        }
+
+    @by_hand()
+    def sqnorms(self) -> dict[nn.Parameter, Tensor]:
+        """{parameter: (N,)}: the squared norms of each sample's gradients, in at least float32."""
+        return {parameter: use.sqnorms(self.max_bytes) for parameter, use in self._each()}
+
+    def sqnorm(self) -> Tensor:
+        """(N,): the squared norm of each sample's gradient with respect to all parameters together."""
+        return self._sum(self.sqnorms().values())
+
+    @by_hand()
+    def dot(self, directions: Mapping[nn.Parameter, Tensor]) -> Tensor:
+        """(N,): the inner product of each sample's gradient with a direction, which has an entry for each parameter.
+
+        Parameters without an entry do not count. Of complex numbers the gradient is conjugate.
+
+        Raises:
+            HandgradError: for a parameter that the pass did not meet, or an entry of another shape.
+        """
+        for parameter, direction in directions.items():
+            if direction.shape != parameter.shape:
+                raise self._error("a direction is not like its parameter", got=direction.shape, needed=parameter.shape)
+        return self._sum(use.dots(directions[parameter], self.max_bytes) for parameter, use in self._each(directions))
+
+    @by_hand()
+    def gram(self) -> Tensor:
+        """(N, N): the inner products of all samples' gradients with each other, the first (row) conjugate."""
+        return self._sum(use.gram(self.max_bytes) for _, use in self._each())
+
+    @by_hand()
+    def weighted(self, coefficients: Tensor | Mapping[nn.Parameter, Tensor]) -> dict[nn.Parameter, Tensor]:
+        """{parameter: shape}: Σ a[n] · gradient[n], with one a (N,) for all parameters or, in a mapping, one for each.
+
+        Parameters without an entry in the mapping have none in the result, which is in the operands' dtype.
+
+        Raises:
+            HandgradError: for a parameter that the pass did not meet, or coefficients that are not (N,).
+        """
+        mapping = coefficients if isinstance(coefficients, Mapping) else dict.fromkeys(self._uses, coefficients)
+        result = {}
+        for parameter, use in self._each(mapping):
+            check_coefficients("Samples", mapping[parameter], use.samples, use.like)
+            result[parameter] = use.weighted(mapping[parameter]).to(use.like.dtype)
+        return result
+
+    def _each(self, wanted: Iterable[nn.Parameter] | None = None) -> Iterator[tuple[nn.Parameter, Use]]:
+        """Parameters, all or some, each with the sum of its uses."""
+        for check in self._checks:
+            check()
+        for parameter in self._uses if wanted is None else wanted:
+            uses = self._uses.get(parameter)
+            if not uses:
+                raise self._error("the backward pass did not meet a parameter", shape=parameter.shape)
+            yield parameter, uses[0] if len(uses) == 1 else Total(uses)
+
+    def _sum(self, of_parameters: Iterable[Tensor]) -> Tensor:
+        tensors = list(of_parameters)
+        if not tensors:
+            raise self._error("the backward pass met no parameter")
+        return reduce(torch.add, tensors)
+
+    def _error(self, problem: str, hint: str | None = None, **rows: object) -> HandgradError:
+        return error("Samples", problem, hint, **rows)
