@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import handgrad as hg
 from oracles import assert_equal
@@ -73,16 +73,18 @@ SETTINGS: list[dict[str, Any]] = [
 ]
 
 
-def modules() -> Iterator[tuple[nn.Module, Tensor]]:
+def modules() -> Iterator[Any]:
     for cls in CONVOLUTIONS:
-        dims = int(cls.__name__[-2])
         options = [{"stride": 2, "output_padding": 1, "groups": 2}] if "Transpose" in cls.__name__ else SETTINGS
         for settings in options:
-            yield cls(4, 6, (2, 3, 2)[:dims], **settings).double(), torch.randn(3, 4, *(6, 5, 4)[:dims]).double()
+            yield pytest.param(cls, settings, id=f"{cls.__name__} {' '.join(map(str, settings.values()))}")
 
 
-@pytest.mark.parametrize(("module", "x"), [*modules()], ids=str)
-def test_gradients_and_norms_are_those_of_each_sample(module: nn.Module, x: Tensor) -> None:
+@pytest.mark.parametrize(("cls", "settings"), [*modules()])
+def test_gradients_and_norms_are_those_of_each_sample(cls: Any, settings: dict[str, Any]) -> None:
+    dims = int(cls.__name__[-2])
+    module = cls(4, 6, (2, 3, 2)[:dims], **settings).double()
+    x = torch.randn(3, 4, *(6, 5, 4)[:dims], dtype=torch.float64)
     dy = torch.randn_like(module(x))
     parameters = [*module.parameters()]
     truth = [torch.autograd.grad(module(x[n : n + 1]), parameters, dy[n : n + 1]) for n in range(3)]
