@@ -89,7 +89,7 @@ def conv_geometry(
             needed="dilation · (kernel − 1) + 1 ≤ input + padding, in every dimension",
         )
     output = tuple((r - s) // t + 1 for r, s, t in zip(room, span, step, strict=True))
-    return ConvGeometry(input, output, kernel, step, spread, pads, groups)
+    return the_one(input, output, kernel, step, spread, pads, groups)
 
 
 @lru_cache(maxsize=1024)
@@ -135,7 +135,10 @@ def transpose_geometry(
                 "(input − 1) · stride − low − high + dilation · (kernel − 1) + 1 + output_padding",
             ),
         )
-    return ConvGeometry(output, input, kernel, step, spread, pads, groups)
+    return the_one(output, input, kernel, step, spread, pads, groups)
+
+
+the_one = lru_cache(maxsize=1024)(ConvGeometry)  # equal ones are the same: as a key it is found by its identity
 
 
 @dataclass(frozen=True, repr=False)

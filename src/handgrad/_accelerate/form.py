@@ -16,9 +16,10 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from .._geometry import Ints
-from .operators import OPERATORS
+from .operators import call
 
 # (gradient of a, gradient of b), each a function and its operands among a, b and g
 _GRADIENTS = {
@@ -39,7 +40,7 @@ class Form(torch.autograd.Function):
     def forward(
         op: str, a: Tensor, b: Tensor, size: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int
     ) -> Tensor:
-        return OPERATORS[op](a, b, size, stride, padding, dilation, groups)
+        return call(op, a, b, size, stride, padding, dilation, groups)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
@@ -80,6 +81,8 @@ _apply_at_once: Any = super(torch.autograd.Function, Form).apply
 def form(op: str, a: Tensor, b: Tensor, size: Ints, *options: Any) -> Tensor:
     """`op` of a and b, with gradients; the options are stride, padding, dilation and groups."""
     at_once = not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active())
+    if at_once and not torch.is_grad_enabled() and forward_ad._current_level < 0:
+        return call(op, a, b, size, *options)  # as in every backward pass that is not differentiated itself
     apply: Any = _apply_at_once if at_once else Form.apply
     return cast("Tensor", apply(op, a, b, size, *options))
 

@@ -16,9 +16,9 @@ def refusal(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:
     return native.refusal(op, a, b, geometry) or ("" if a.dim() in _FORMATS else "one dimension has no channels-last")
 
 
-def conv(x: Tensor, w: Tensor, geometry: ConvGeometry) -> Tensor:
-    """x (N, C, *I), w (O, C/G, *K) → y (N, O, *L)."""
-    return _as(x, native.conv(_laid(x), _laid(w), geometry))
+def conv(x: Tensor, w: Tensor, geometry: ConvGeometry, bias: Tensor | None = None) -> Tensor:
+    """x (N, C, *I), w (O, C/G, *K) → y (N, O, *L), with a bias (O,) in the same pass."""
+    return _as(x, native.conv(_laid(x), _laid(w), geometry, bias))
 
 
 def conv_weight(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:

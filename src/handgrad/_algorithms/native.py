@@ -29,17 +29,17 @@ def _in_float32_on_a_cpu(algorithm: Algorithm) -> Algorithm:
     """A GPU sums halves in float32 by itself, and rounds at the end."""
     widened = in_float32(algorithm)
 
-    def call(a: Tensor, b: Tensor, geometry: ConvGeometry) -> Tensor:
-        return (widened if a.is_cpu and a.dtype in HALVES else algorithm)(a, b, geometry)
+    def call(a: Tensor, b: Tensor, geometry: ConvGeometry, *bias: Tensor | None) -> Tensor:
+        return (widened if a.is_cpu and a.dtype in HALVES else algorithm)(a, b, geometry, *bias)
 
     return call
 
 
 @_in_float32_on_a_cpu
-def conv(x: Tensor, w: Tensor, geometry: ConvGeometry) -> Tensor:
-    """x (N, C, *I), w (O, C/G, *K) → y (N, O, *L)."""
+def conv(x: Tensor, w: Tensor, geometry: ConvGeometry, bias: Tensor | None = None) -> Tensor:
+    """x (N, C, *I), w (O, C/G, *K) → y (N, O, *L), with a bias (O,) in the same pass."""
     ends, options = _split(geometry)
-    return torch.convolution(_pad(x, ends), w, None, *options)
+    return torch.convolution(_pad(x, ends), w, bias, *options)
 
 
 @_in_float32_on_a_cpu
@@ -66,7 +66,7 @@ _backward = torch.ops.aten.convolution_backward
 
 def _size_alone(like: Tensor, size: Ints) -> Tensor:
     """A tensor of this size without memory of its own, as in `torch.nn.grad`: it stands for the unknown operand."""
-    return like.new_empty(1).expand(size)
+    return like.new_empty_strided(size, (0,) * len(size))
 
 
 @cached

@@ -23,7 +23,7 @@ from .._geometry import ConvGeometry, spans
 PIECE = 8 << 20  # bytes of columns at a time: they should still lie in the cache when the product reads them
 
 HALVES = (torch.float16, torch.bfloat16)
-Algorithm = Callable[[Tensor, Tensor, ConvGeometry], Tensor]
+Algorithm = Callable[..., Tensor]  # (operand, operand, geometry[, bias])
 
 
 def windows(x: Tensor, geometry: ConvGeometry) -> Tensor:
@@ -58,10 +58,10 @@ def in_float32(algorithm: Algorithm) -> Algorithm:
     """Half precision sums in float32, as in the framework's kernels."""
 
     @wraps(algorithm)
-    def widened(a: Tensor, b: Tensor, geometry: ConvGeometry) -> Tensor:
+    def widened(a: Tensor, b: Tensor, geometry: ConvGeometry, *bias: Tensor | None) -> Tensor:
         if a.dtype not in HALVES:
-            return algorithm(a, b, geometry)
-        return algorithm(a.float(), b.float(), geometry)
+            return algorithm(a, b, geometry, *bias)
+        return algorithm(a.float(), b.float(), geometry, *(one if one is None else one.float() for one in bias))
 
     return widened
 

@@ -28,7 +28,7 @@ _chosen: dict[tuple[Any, ...], ModuleType] = {}
 def run_conv(
     where: str, x: Tensor, w: Tensor, geometry: ConvGeometry, algorithm: str | None, bias: Tensor | None
 ) -> Tensor:
-    """`run` of "conv", and a bias (O,), which own kernels begin their sums with; elsewhere it is a pass of its own."""
+    """`run` of "conv", and a bias (O,), which all but the reference add in the same pass over y."""
     if bias is not None and bias.is_contiguous() and bias.dtype == x.dtype and readable(x, bias):
         return run(where, "conv", x, w, geometry, algorithm, bias)
     y = run(where, "conv", x, w, geometry, algorithm)
@@ -60,9 +60,9 @@ def run(
         chosen = found if found is not None else _remember(key, load(choose(where, op, a, b, geometry, setting)))
     if bias is None:
         return cast("Tensor", getattr(chosen, op)(a, b, geometry))
-    if chosen.__name__.endswith((".gemm", ".depthwise")):
-        return cast("Tensor", chosen.conv(a, b, geometry, bias))
-    return add_bias(cast("Tensor", chosen.conv(a, b, geometry)), bias)
+    if chosen is reference:
+        return add_bias(reference.conv(a, b, geometry), bias)
+    return cast("Tensor", chosen.conv(a, b, geometry, bias))
 
 
 def add_bias(y: Tensor, bias: Tensor | None) -> Tensor:

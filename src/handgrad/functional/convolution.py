@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from torch import Tensor
 
 from .._algorithms.run import run, run_conv
+from .._cache import cached
 from .._geometry import ConvGeometry, Ints, conv_geometry, frozen
 from .._operands import check_bias, check_conv, check_grad_output, check_tensors
 from .._padding import check_mode, pad, pad_input, padded
@@ -276,10 +278,25 @@ def settle(
     padding_mode: PaddingMode,
 ) -> tuple[ConvGeometry, Ints]:
     """The geometry and the output's size from the operands' sizes, all of it checked."""
+    numbers = frozen(stride), frozen(padding), frozen(dilation), frozen(groups)
+    return _settled(op, dims, tuple(input), tuple(weight), *numbers, padding_mode)
+
+
+@cached
+def _settled(
+    op: str,
+    dims: int,
+    input: Ints,
+    weight: Ints,
+    stride: object,
+    padding: object,
+    dilation: object,
+    groups: Any,
+    padding_mode: PaddingMode,
+) -> tuple[ConvGeometry, Ints]:
+    """The same of arguments that are keys."""
     check_conv(op, input, weight, groups, dims)
-    geometry = conv_geometry(
-        op, input[-dims:], weight[2:], frozen(stride), frozen(padding), frozen(dilation), int(groups)
-    )
+    geometry = conv_geometry(op, input[-dims:], weight[2:], stride, padding, dilation, groups)
     check_mode(op, padding_mode, geometry)
     O = weight[0] if weight[1] else 0  # as in PyTorch: without input channels there are no output channels
     return geometry, (*input[: -dims - 1], O, *geometry.output)

@@ -8,10 +8,12 @@ grid that the transposed one puts out.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from torch import Tensor
 
 from .._algorithms.run import add_bias, run
+from .._cache import cached
 from .._geometry import ConvGeometry, Ints, frozen, transpose_geometry
 from .._operands import check_bias, check_grad_output, check_tensors, check_transpose
 from ._common import (
@@ -263,17 +265,25 @@ def settle(
     dilation: Size,
 ) -> tuple[ConvGeometry, Ints]:
     """The geometry and the output's size from the operands' sizes, all of it checked."""
+    numbers = frozen(stride), frozen(padding), frozen(output_padding), frozen(groups), frozen(dilation)
+    return _settled(op, dims, tuple(input), tuple(weight), *numbers)
+
+
+@cached
+def _settled(
+    op: str,
+    dims: int,
+    input: Ints,
+    weight: Ints,
+    stride: object,
+    padding: object,
+    output_padding: object,
+    groups: Any,
+    dilation: object,
+) -> tuple[ConvGeometry, Ints]:
+    """The same of arguments that are keys."""
     check_transpose(op, input, weight, groups, dims)
-    geometry = transpose_geometry(
-        op,
-        input[-dims:],
-        weight[2:],
-        frozen(stride),
-        frozen(padding),
-        frozen(output_padding),
-        frozen(dilation),
-        int(groups),
-    )
+    geometry = transpose_geometry(op, input[-dims:], weight[2:], stride, padding, output_padding, dilation, groups)
     return geometry, (*input[: -dims - 1], weight[1] * groups, *geometry.input)
 
 
