@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..._errors import error
 from . import arguments as args
 from .calling import is_floating, is_numeric
 from .returned import is_gradient_name
-from .source import returned_names, source
+from .source import Source, returned_names, source
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,13 @@ def _gradients(backward: Callable[..., Any] | None, most: int, taken: Collection
         return most, False
     known = [p.name for p in args.parameters(backward)]
     free = [name for name in known if name not in taken]
-    count = sum(is_gradient(name) or (name != known[0] and _holds_gradients(backward, name)) for name in free)
+    count = sum(is_gradient(name) or (name != known[0] and _holds_gradients(source(backward), name)) for name in free)
     if count > most:
         what = f"backward takes {count} gradients, but forward returns {most} array{'s' * (most > 1)} side by side"
         raise error("check", what, hint="return the outputs side by side: `return y, h, c`")
     if count > 1:
         return count, False
-    inside = _unpacked(backward, known[0]) if known and known[0] not in taken else 0
+    inside = _unpacked(source(backward), known[0]) if known and known[0] not in taken else 0
     return (min(inside, most), True) if inside > 1 else (1, False)
 
 
@@ -88,10 +89,10 @@ _GRADIENTS = (
 )
 
 
-def _holds_gradients(backward: Callable[..., Any], name: str) -> bool:
+@lru_cache(maxsize=64)  # asked for at every forward pass
+def _holds_gradients(backward: Source | None, name: str) -> bool:
     """Whether an argument is taken apart into gradients: `dh, dc = state`."""
-    found = source(backward)
-    for node in ast.walk(found.tree) if found is not None else ():
+    for node in ast.walk(backward.tree) if backward is not None else ():
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == name:
             parts = [part for target in node.targets if isinstance(target, ast.Tuple) for part in target.elts]
             if parts and all(isinstance(part, ast.Name) and is_gradient(part.id) for part in parts):
@@ -99,11 +100,11 @@ def _holds_gradients(backward: Callable[..., Any], name: str) -> bool:
     return False
 
 
-def _unpacked(backward: Callable[..., Any], name: str) -> int:
+@lru_cache(maxsize=64)
+def _unpacked(backward: Source | None, name: str) -> int:
     """Into how many an argument is taken apart: `dh, dc = grads`, or `grads[0]` and `grads[1]`."""
-    found = source(backward)
     indices: set[int] = set()
-    for node in ast.walk(found.tree) if found is not None else ():
+    for node in ast.walk(backward.tree) if backward is not None else ():
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == name:
             for target in node.targets:
                 if isinstance(target, ast.Tuple | ast.List):

@@ -89,9 +89,12 @@ def returns(tree: ast.FunctionDef) -> list[ast.expr]:
 def returned_names(function: Callable[..., Any]) -> list[str]:
     """The names in `return dx, dw`; an empty one for what is not a variable."""
     found = source(function)
-    if found is None:
-        return []
-    return [node.id if isinstance(node, ast.Name) else _attribute(node) for node in returns(found.tree)]
+    return list(_names(found)) if found is not None else []
+
+
+@lru_cache(maxsize=64)  # asked for at every forward pass
+def _names(found: Source) -> tuple[str, ...]:
+    return tuple(node.id if isinstance(node, ast.Name) else _attribute(node) for node in returns(found.tree))
 
 
 def returns_none(function: Callable[..., Any], position: int) -> bool:
