@@ -355,7 +355,19 @@ class WithDictionary(Layer):
         return grad @ self.params["w"].T, {"db": grad.sum(0), "dw": self.x.T @ grad}
 
 
-@pytest.mark.parametrize("cls", [Silent, InAnyOrder, Nested, WithDictionary])
+class Handed:
+    """Parameters are handed to forward; their gradients stay in attributes all the same."""
+
+    def forward(self, x: Any, w: Any, b: Any) -> Any:
+        self.x, self.w = x, w
+        return x @ w + b
+
+    def backward(self, grad: Any) -> Any:
+        self.dw, self.db = self.x.T @ grad, grad.sum(0)
+        return grad @ self.w.T
+
+
+@pytest.mark.parametrize("cls", [Silent, InAnyOrder, Nested, WithDictionary, Handed])
 def test_ways_to_hand_gradients_back(cls: type) -> None:
     subject = Subject(of_object(cls))
     name = subject.adapter.inputs[0]

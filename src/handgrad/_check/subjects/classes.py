@@ -104,16 +104,17 @@ class _Pass:
         old = {n: v for n, p in self.places.items() if (v := from_library(p[0].value)) is not None}
         bound = list(grads) if self.closure else args.bind_backward(function, grads, given, self.made, self.options)
         returned = _returned(call("backward", function, *bound), given, list(self.places), function)
-        inputs_left = [name for name in given if is_floating(given[name]) and name not in returned.values]
+        inputs_left = [name for name in given if is_floating(given[name]) and returned.values.get(name) is None]
         aside = state.input_gradients(thing, inputs_left, before)
+        came = {name: value for name, value in returned.values.items() if value is not None or name not in aside}
         left = {name: where for name, where in self.places.items() if name not in returned.values}
         kept = state.gradients(thing, left, before)
         rate = _rate(thing, function, bound)
         moved = state.steps({n: p for n, p in left.items() if n not in kept}, old, rate) if rate else {}
         missing = [name for name in left if name in self.drawn and name not in kept | moved]
         return Returned(
-            {**aside, **returned.values, **kept, **moved, **dict.fromkeys(missing)},
-            returned.wrong_count,
+            {**aside, **came, **kept, **moved, **dict.fromkeys(missing)},
+            None if aside else returned.wrong_count,
             used_grad=self.made.handed(bound, grads),
             updated=frozenset(moved),
             unclaimed=state.unclaimed(thing, before, [*kept.values()], [self.places[name] for name in missing]),
