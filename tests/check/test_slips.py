@@ -190,6 +190,81 @@ def test_a_mask_of_another_tensor_is_named():
     assert (finding.cause, "`z` > 0" in finding.message) == ("mask-from-wrong-tensor", True)
 
 
+def of_sizes(
+    forward: Callable[..., Tensor], wrong: Callable[..., Tensor], *shapes: dict[str, tuple[int, ...]], **extra: Any
+):
+    """The findings for the first input, on a draw of each of these shapes."""
+    cases = []
+    for sizes in shapes:
+        inputs = {name: torch.randn(size, dtype=torch.float64) for name, size in sizes.items()}
+        cases.append(case(forward, inputs, next(iter(inputs)), wrong, **extra))
+    return diagnose(cases, next(iter(shapes[0])))
+
+
+def named(findings) -> list[str]:
+    return [finding.cause for finding in findings]
+
+
+def test_a_slope_for_each_channel_goes_by_x_and_not_by_grad_output():
+    def forward(x: Tensor, a: Tensor) -> Tensor:
+        return torch.where(x > 0, x, a * x)
+
+    found = of_sizes(
+        forward, lambda g, x, a: torch.where(g > 0, g, a * g), {"x": (4, 5), "a": (5,)}, {"x": (3, 7), "a": (7,)}
+    )
+    assert named(found) == ["mask-from-gradient"]
+
+
+def cut(x: Tensor) -> Tensor:
+    return x.clamp(-0.5, 0.5) + 0.1 * x**3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        (lambda g, x: g * (1 + 0.3 * x**2), "derivative-of-activation-wrong"),
+        (lambda g, x: g * (cut(x) ** 2 + torch.arange(x.shape[1])), "unexplained"),
+    ],
+    ids=["of x", "of the place as well"],
+)
+def test_a_derivative_that_no_formula_gives_depends_on_x_alone(wrong, expected):
+    assert named(of_sizes(cut, wrong, {"x": (2, 3)}, {"x": (3, 2)})) == [expected]
+
+
+def test_the_last_two_axes_are_exchanged_and_then_all_reversed():
+    shapes = {"x": (2, 3, 4), "w": (4, 5)}, {"x": (3, 2, 5), "w": (5, 2)}
+    wrong = lambda g, x, w: (w @ g.mT).permute(2, 1, 0)  # noqa: E731
+    assert named(of_sizes(lambda x, w: x @ w, wrong, *shapes, code="return (w @ g.mT).T")) == ["reversed-axes"]
+    other = "return (g @ w.T).permute(1, 2, 0)"
+    assert named(of_sizes(lambda x, w: x @ w, wrong, *shapes, code=other)) == ["transposed"]
+
+
+def margins(s: Tensor) -> Tensor:
+    return (s[:, 1:] - s[:, :1] + 1).relu().sum()
+
+
+def test_a_term_that_is_added_and_should_be_taken_off():
+    def wrong(g: Tensor, s: Tensor) -> Tensor:
+        on = (s[:, 1:] - s[:, :1] + 1 > 0).double()
+        return g * torch.cat([on.sum(1, keepdim=True), on], 1)
+
+    (finding,) = of_sizes(margins, wrong, {"s": (4, 5)}, {"s": (6, 3)})
+    assert (finding.cause, "the sign of some entries" in finding.message) == ("unexplained", True)
+
+
+def test_the_sign_of_an_absolute_value_is_its_derivative():
+    forward = lambda x, t: (x - t).abs().sum()  # noqa: E731
+    shapes = {"x": (4, 5), "t": (4, 5)}, {"x": (3, 2), "t": (3, 2)}
+    found = of_sizes(forward, lambda g, x, t: g * torch.ones_like(x), *shapes)
+    assert named(found) == ["derivative-of-activation-wrong"]
+
+
+def test_a_vector_from_its_end():
+    forward = lambda h, x: F.conv1d(x[:, None], h[None, None])[:, 0]  # noqa: E731
+    wrong = lambda g, h, x: F.conv1d(x[None], g[:, None], groups=len(x)).sum((0, 1)).flip(0)  # noqa: E731
+    assert named(of_sizes(forward, wrong, {"h": (3,), "x": (2, 8)}, {"h": (4,), "x": (3, 7)})) == ["kernel-flipped"]
+
+
 def soft(x: Tensor) -> Tensor:
     return x.softmax(-1)
 
@@ -202,6 +277,12 @@ SOFTMAX = [
         lambda g, input, dim: soft(input) * (g - (g * soft(input)).sum(0, keepdim=True)),
     ),
     ("softmax", "wrong-reduction-axes", lambda g, input, dim: soft(input) * (g - (g * soft(input)).sum())),
+    ("softmax", "derivative-of-activation-wrong", lambda g, input, dim: g - soft(input) * g.sum(-1, keepdim=True)),
+    (
+        "log_softmax",
+        "derivative-of-activation-wrong",
+        lambda g, input, dim: soft(input) * (g - (g * soft(input)).sum(-1, keepdim=True)),
+    ),
     ("log_softmax", "softmax-diagonal-only", lambda g, input, dim: g * (1 - soft(input))),
     ("log_softmax", "wrong-reduction-axes", lambda g, input, dim: g - soft(input) * g.sum(0, keepdim=True)),
 ]

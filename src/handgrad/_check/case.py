@@ -44,6 +44,7 @@ class Case:
     vjp: Vjp
     bound: Bound | None = None  # the operation declared by --like, or recognised by its values, on these inputs
     rerun: Callable[..., Mapping[str, Tensor | None]] | None = None  # the user's backward again: rerun(grad_output)
+    run_at: Callable[..., Mapping[str, Tensor | None]] | None = None  # and at others: run_at(inputs, grad_output)
     saved: Mapping[str, Tensor] = field(default_factory=dict)  # tensors that the code kept: ctx, cache, attributes
     tolerance: float = 1e-8  # what counts as rounding here, relative to the largest entry: float32 code needs more
     returned_count: int | None = None  # how many gradients backward returned, where the order says which is which

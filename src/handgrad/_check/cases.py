@@ -99,6 +99,7 @@ def _judged(
         vjp=found.vjp,
         bound=bound,
         rerun=lambda grad: _times(subject.run(draw.inputs, draw.options).backward(grad), factors),
+        run_at=lambda inputs, grad: _times(subject.run(inputs, draw.options).backward(grad), factors),
         saved=run.saved,
         tolerance=max(found.tolerance, 1e-4 if run.single else 0.0),
         returned_count=run.returned_count,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .case import OWN, Case, relative_error
 from .probes import linearity
 from .report import Finding
-from .slips import Path, Slip
+from .slips import NO_WORD, Path, Slip
 from .slips.constants import averages
 from .slips.draw import Draw
 from .slips.elementwise import UNKNOWN
 from .slips.rearranged import rearranged
 from .slips.search import explains, explanations, predictions, ranked
+from .slips.signs import partly_negated
 from .where import describe
 
 DEPTH = 2  # slips in one gradient; a third hides the first two
@@ -64,14 +66,17 @@ def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Fi
     singles = ranked(wrong[0], 1)
     told = [path for path in singles if not any(slip.variant == UNKNOWN for slip in path)]
     path = _first_holding(told, wrong, right) or _first_holding(_pairs(wrong, told), wrong, right)
-    path = path or _first_holding(singles, wrong, right) or _in_another_order(wrong)
+    path = path or _first_holding(singles, wrong, right) or _last_resort(wrong)
     return tuple(_finding(slip, wrong) for slip in _worded(path, wrong))
 
 
-def _in_another_order(wrong: list[Draw]) -> Path:
-    """What is believed where nothing else explains the same numbers at other places."""
-    found = [rearranged(draw) for draw in wrong]
-    return (found[0],) if found[0] is not None and all(found) else ()
+def _last_resort(wrong: list[Draw]) -> Path:
+    """What is believed where nothing else explains the same numbers at other places, or with other signs."""
+    for find in (rearranged, partly_negated):
+        found = [find(draw) for draw in wrong]
+        if found[0] is not None and all(found) and linearity(wrong[0].case, wrong[0].name) is None:
+            return (found[0],)
+    return ()
 
 
 def _worded(path: Path, wrong: list[Draw]) -> Path:
@@ -134,6 +139,9 @@ def _size(draw: Draw) -> int:
 
 
 def _finding(slip: Slip, wrong: list[Draw]) -> Finding:
+    if slip.cause == NO_WORD:
+        shown = _unexplained(wrong)[-1]
+        return replace(shown, message=f"{slip.message}; {shown.message}")
     return Finding(slip.cause, slip.message, fix=slip.fix, evidence=_evidence(wrong))
 
 

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..slips import Backwards, Path, Slip
-from ..slips.backwards import axes_key, axes_sets, summed
+from ..slips.axes import axes_key, axes_sets
+from ..slips.backwards import summed
 from .operation import Known, Operation, Options, Roles, Setting
 
 _MEAN = Slip(

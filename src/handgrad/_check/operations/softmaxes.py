@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..slips import Backwards, Slip
-from ..slips.backwards import axes_key, axes_sets
+from ..slips.axes import axes_key, axes_sets
 from .operation import Known, Operation, Options, Roles, Setting
 
 
@@ -26,6 +26,11 @@ def _softmax_slips(known: Known) -> Backwards:
     message = "only the diagonal y·(1 − y) of the Jacobian is used; the rows of the gradient do not sum to 0"
     slip = Slip("softmax-diagonal-only", None, message, "y · (grad_output − (grad_output · y).sum(dim, keepdim=True))")
     yield (slip,), lambda g: g * y * (1 - y)
+    message = "this is the derivative of log_softmax, g − softmax · Σ g"
+    yield (
+        (Slip("derivative-of-activation-wrong", "log", message, "y · (g − Σ g · y)"),),
+        partial(_log_softmax_gradient, y.log(), right(known)),
+    )
     yield from _summed_elsewhere(known, partial(_softmax_gradient, y))
 
 
@@ -34,18 +39,27 @@ def _log_softmax_slips(known: Known) -> Backwards:
     message = "only the diagonal 1 − softmax of the Jacobian is used; the rows of the gradient do not sum to 0"
     slip = Slip("softmax-diagonal-only", None, message, "grad_output − softmax · grad_output.sum(dim, keepdim=True)")
     yield (slip,), lambda g: g * (1 - p)
+    message = "this is the derivative of softmax, y · (g − Σ g · y)"
+    yield (
+        (Slip("derivative-of-activation-wrong", "no log", message, "g − softmax · Σ g"),),
+        partial(_softmax_gradient, p, right(known)),
+    )
     yield from _summed_elsewhere(known, partial(_log_softmax_gradient, known.output))
+
+
+def right(known: Known) -> tuple[int]:
+    """The axis that sums up to 1."""
+    return (known.options["dim"] % known.g.dim(),)
 
 
 def _summed_elsewhere(known: Known, gradient: Callable[[tuple[int, ...], Tensor], Tensor]) -> Backwards:
     dims = known.g.dim()
-    right = (known.options["dim"] % dims,)
     for axes in axes_sets(dims):
-        if axes and axes != right:
+        if axes and axes != right(known):
             slip = Slip(
                 "wrong-reduction-axes",
                 axes_key(axes, dims),
-                f"the sum runs over the axes {axes}: it belongs over {right}",
+                f"the sum runs over the axes {axes}: it belongs over {right(known)}",
             )
             yield (slip,), partial(gradient, axes)
 

@@ -32,6 +32,9 @@ class Slip:
     inside: bool = field(default=False, compare=False)  # in one step of several, of which there are many
 
 
+# of a slip that is known for what it is, a constant on one term of several, but that the vocabulary has no word for
+NO_WORD = "unexplained"
+
 Path = tuple[Slip, ...]  # slips in the order in which they happened
 Linear = Callable[[Tensor], Tensor]  # grad_output → a gradient
 

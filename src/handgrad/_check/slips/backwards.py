@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection
 from functools import partial
-from itertools import chain, combinations
 from math import prod
 from typing import Protocol
 
@@ -12,26 +11,23 @@ import torch
 from torch import Tensor
 
 from . import Backwards, Linear, Slip
+from .axes import axes_key, axes_sets
 from .draw import Draw
 from .elementwise import elementwise
+from .inside import inside
 from .products import products
 
 
-def backwards(draw: Draw) -> Backwards:
-    """Every slip of this kind: the operation's own first, as they are the more specific."""
-    own = draw.bound.slips(draw) if draw.bound else iter(())
-    return chain(
-        own,
-        elementwise(draw),
-        _per_sample(draw),
-        _summed_per_sample(draw),
-        _bias_like(draw),
-        _other_gradients(draw),
-        _regularized(draw),
-        _stepped(draw),
-        products(draw),
-        draw.inside,
-    )
+def backwards(draw: Draw, allowed: Collection[Slip] | None = None) -> Backwards:
+    """Every slip of this kind, the operation's own first as the more specific; or those that may be needed."""
+    causes = None if allowed is None else {slip.cause for slip in allowed}
+    if draw.bound:
+        yield from draw.bound.slips(draw)
+    for makes, slips in _TABLE:
+        if causes is None or makes is None or not makes.isdisjoint(causes):
+            yield from slips(draw)
+    if not draw.is_elementwise:  # a function of one entry has none but in its derivative
+        yield from inside(draw, causes)
 
 
 def _per_sample(draw: Draw) -> Backwards:
@@ -126,16 +122,6 @@ def _spread_into(
     return contribution(g).sum(axes, keepdim=True).expand(wanted).reshape(shape)
 
 
-def axes_key(axes: tuple[int, ...], dims: int) -> object:
-    """What is the same in draws of several dimensions: the axes, or that it is all of them."""
-    return "all" if len(axes) == dims else axes
-
-
-def axes_sets(dims: int) -> Iterator[tuple[int, ...]]:
-    """Every set of axes, the empty one first."""
-    return chain.from_iterable(combinations(range(dims), size) for size in range(dims + 1))
-
-
 def _other_gradients(draw: Draw) -> Backwards:
     for other, gradient in draw.gradients.items():
         if other == draw.name or draw.case.is_right(other):  # returned in its own place, it is not exchanged
@@ -202,3 +188,15 @@ def _stepped(draw: Draw) -> Backwards:
             )
             fix = f"compute every gradient before `{other}` is updated"
             yield (Slip("updated-weight", (other, f"{rate:.4g}"), message, fix),), linear
+
+
+_TABLE: tuple[tuple[frozenset[str] | None, Callable[[Draw], Backwards]], ...] = (
+    (None, elementwise),
+    (frozenset({"missing-batch-sum"}), _per_sample),
+    (frozenset({"wrong-reduction-axes"}), _summed_per_sample),
+    (frozenset({"wrong-reduction-axes", "missing-batch-sum"}), _bias_like),
+    (frozenset({"wrong-return-order"}), _other_gradients),
+    (frozenset({"regularizer-included"}), _regularized),
+    (frozenset({"updated-weight"}), _stepped),
+    (frozenset({"wrong-operand-order", "transposed"}), products),
+)

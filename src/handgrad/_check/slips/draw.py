@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..case import Case, same
-from . import Linear, Path
+from . import Linear
 
 if TYPE_CHECKING:
     from ..operations import Bound
@@ -96,13 +96,6 @@ class Draw:
         rate = float(((self.user - self.truth) * slope).sum()) / norm if norm else 0.0
         linear = self.at(other, weight - rate * step) if abs(rate) > 1e-9 else None
         return (rate, linear) if linear and self.equal(self.user, linear(self.g)) else None
-
-    @cached_property
-    def inside(self) -> list[tuple[Path, Linear]]:
-        """The slips in one step of the forward pass; a function of one entry has none but in its derivative."""
-        from .inside import inside
-
-        return [] if self.is_elementwise else list(inside(self))
 
     @cached_property
     def batch(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from itertools import combinations, permutations
 
@@ -34,11 +35,18 @@ def _permuted(draw: Draw, gradient: Tensor) -> Results:
     yield _exchanged(draw, dims), gradient.permute(last_two)
     for axes in permutations(identity):
         if axes not in (identity, last_two) and (dims == 2 or axes != reverse):
-            back = tuple(axes.index(axis) for axis in identity)
-            yield (
-                Slip("transposed", axes, f"the axes are in the order {axes}", f"`.permute{back}`"),
-                gradient.permute(axes),
-            )
+            yield _reordered_axes(draw, axes), gradient.permute(axes)
+
+
+def _reordered_axes(draw: Draw, axes: tuple[int, ...]) -> Slip:
+    """`.T` where the last two axes are exchanged already, if that is how it is written; or any other order."""
+    back = tuple(axes.index(axis) for axis in range(len(axes)))
+    code = draw.case.code
+    turned = axes == (*range(len(axes))[-2:], *range(len(axes))[-3::-1])  # .mT.T
+    if turned and re.search(r"\.T\b", code) and str(axes)[1:-1] not in code:
+        message = "`.T` reverses all axes, where the last two were to be exchanged back"
+        return Slip("reversed-axes", axes, message, "`.mT`, or `.transpose(-2, -1)`, exchanges the last two axes only")
+    return Slip("transposed", axes, f"the axes are in the order {axes}", f"`.permute{back}`")
 
 
 def _exchanged(draw: Draw, dims: int) -> Slip:
@@ -62,7 +70,7 @@ def _in_another_order(_draw: Draw, gradient: Tensor) -> Results:
 def _flipped(_draw: Draw, gradient: Tensor) -> Results:
     first = 2 if gradient.dim() > 2 else 0
     spatial = range(first, gradient.dim())
-    for size in range(len(spatial), 0, -1) if gradient.dim() > 1 else ():
+    for size in range(len(spatial), 0, -1) if gradient.dim() > 1 or gradient.numel() > 2 else ():
         for axes in combinations(spatial, size):
             message = f"the gradient is flipped along its axes {axes}"
             yield (

@@ -63,7 +63,8 @@ def predictions(draw: Draw, depth: int, allowed: Allowed = None) -> Iterator[tup
 
 def _chains(draw: Draw, depth: int, allowed: Allowed) -> Iterator[tuple[Path, Tensor, Linear]]:
     """Operand slip, or none, followed by a backward slip, or none."""
-    linears = [(path, linear) for path, linear in backwards(draw) if len(path) <= depth and _permitted(path, allowed)]
+    every = backwards(draw, allowed)
+    linears = [(path, linear) for path, linear in every if len(path) <= depth and _permitted(path, allowed)]
     yield (), draw.g, draw.backward
     yield from ((path, draw.g, linear) for path, linear in linears)
     for slip, g in operands(draw) if depth else ():

@@ -7,33 +7,48 @@ they have alone, and autograd does the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
 from functools import partial
 
 from torch import Tensor
 
-from .. import Backwards, Linear, Path, Slip
+from .. import NO_WORD, Backwards, Linear, Path, Slip
 from ..draw import Draw
-from . import activations, factors, normalisations, products, reuse, softmaxes
+from . import activations, factors, normalisations, products, reuse, softmaxes, updates
 from .places import Place
 from .recording import Record
 from .replaying import Cell, replayed, switch
 
-_KINDS: tuple[Callable[[Record], Iterator[Place]], ...] = (
-    softmaxes.places,
-    normalisations.places,
-    activations.places,
-    products.places,
+# the causes that each kind of place can have, and how it is found
+_KINDS: tuple[tuple[frozenset[str], Callable[[Record], Iterator[Place]]], ...] = (
+    (
+        frozenset({"softmax-diagonal-only", "derivative-of-activation-wrong", "wrong-reduction-axes"}),
+        softmaxes.places,
+    ),
+    (
+        frozenset({"missing-mean-term", "missing-variance-term", "gamma-missing", "wrong-reduction-axes", NO_WORD}),
+        normalisations.places,
+    ),
+    (
+        frozenset({"mask-missing", "mask-from-gradient", "mask-from-wrong-tensor", "derivative-of-activation-wrong"}),
+        activations.places,
+    ),
+    (frozenset({"transposed", "reshape-instead-of-permute", "scale-factor"}), products.places),
 )
+_CONSTANTS = frozenset({"wrong-sign", "scale-factor", "mean-instead-of-sum", NO_WORD})
 
 
-def inside(draw: Draw) -> Backwards:
-    """Every slip in one step, or in all steps that come from one place of the code."""
+def inside(draw: Draw, causes: Set[str] | None = None) -> Backwards:
+    """Every slip in one step, or in all steps that come from one place of the code; or those of some causes only."""
+
+    def asked(makes: Set[str]) -> bool:
+        return causes is None or not causes.isdisjoint(makes)
+
     record = Record.of(draw.case.tracked, draw.name) if draw.case.tracked is not None else None
     if record is None or len(record.steps) < 2:
         return
-    found = [list(find(record)) for find in _KINDS]
+    found = [list(find(record)) for makes, find in _KINDS if asked({*makes, *_CONSTANTS})]
     for places in found:
         groups: dict[object, list[Place]] = {}
         for place in places:
@@ -41,10 +56,13 @@ def inside(draw: Draw) -> Backwards:
                 groups.setdefault(key, []).append(place)
         for key, together in _different(groups).items():
             yield from _slips(record, key, together)
-    yield from reuse.slips(record)
-    for place in {place.index: place for places in found for place in places}.values():
-        for path, linear in factors.slips(draw, record, place):
-            yield tuple(_named(slip, place.keys[0], place.where) for slip in path), linear
+    if asked({"overwrite-instead-of-accumulate"}):
+        yield from reuse.slips(record)
+    if asked({"updated-weight"}):
+        yield from updates.slips(draw, record)
+    if asked(_CONSTANTS):
+        places = list({place.index: place for places in found for place in places}.values())
+        yield from factors.slips(draw, record, places)
 
 
 def _different(groups: dict[object, list[Place]]) -> dict[object, list[Place]]:

@@ -28,7 +28,7 @@ def places(record: Record) -> Iterator[Place]:
     """Each stretch of steps that works entry by entry and is not linear."""
     pairs = elementwise(record)
     for (source, index), derivative in pairs.items():
-        if not is_arithmetic(record, source, index):
+        if not is_arithmetic(record, source, index) and (is_mask(derivative) or not _weighs(record, index)):
             masks = record.steps[index].sources == (source,) and is_mask(derivative)
             if masks or (_ends(record, pairs, source, index) and _begins(record, pairs, source)):
                 yield _place(record, record.steps[source], record.steps[index], derivative)
@@ -97,11 +97,20 @@ def _ends(record: Record, pairs: _Pairs, source: int, index: int) -> bool:
     """Whether more than one step uses the result, or one that is not more of the same; or it is a step by itself."""
     step, users = record.steps[index], record.consumers[index]
     alone = step.sources == (source,) and not is_linear(step) and step.name not in ("exp", "pow", "reciprocal", "abs")
-    return alone or len(users) != 1 or any((source, user) not in pairs for user in users)
+    return alone or len(users) != 1 or any((source, user) not in pairs or _weighs(record, user) for user in users)
+
+
+def _weighs(record: Record, index: int) -> bool:
+    """Whether a step multiplies by a tensor that has nothing to do with the input, as a gate does with a state."""
+    step = record.steps[index]
+    others = [one for one in step.args if isinstance(one, Tensor) and one.numel() > 1]
+    return step.name in ("mul", "multiply") and len(step.sources) == 1 and not step.direct and len(others) > 1
 
 
 def _begins(record: Record, pairs: _Pairs, source: int) -> bool:
     """Whether a derivative would be written in terms of this tensor: not if it is half of a formula itself."""
+    if record.steps[source].name == "neg":  # written in terms of what it negates
+        return False
     return all(end != source or _ends(record, pairs, begin, end) for begin, end in pairs)
 
 

@@ -16,8 +16,8 @@ from math import prod
 import torch
 from torch import Tensor
 
-from .. import Path, Slip
-from ..backwards import axes_key, axes_sets
+from .. import NO_WORD, Path, Slip
+from ..axes import axes_key, axes_sets
 from .places import Back, Place, close, local, probe, same_shape, value
 from .recording import Record, Step
 
@@ -67,7 +67,35 @@ def places(record: Record) -> Iterator[Place]:
                 done.add(step.index)
                 yield from (_place(source, step, form) for form in _forms(found))
                 break
+            if (axes := _centred(source, step)) is not None:
+                yield Place(
+                    step.index,
+                    source.index,
+                    partial(_minus_mean, axes),
+                    _CENTRED,
+                    (("centred", step.site),),
+                    _where(step),
+                )
+                break
     yield from _scales(record, done)
+
+
+def _centred(source: Step, step: Step) -> tuple[int, ...] | None:
+    """Over which axes the mean is taken off, where nothing else is done."""
+    z, h = value(source), value(step)
+    sets = (axes for axes in axes_sets(h.dim()) if axes and prod(h.shape[axis] for axis in axes) > 1)
+    return next((axes for axes in sets if close(_minus_mean(axes, z), h)), None)
+
+
+def _minus_mean(axes: tuple[int, ...], z: Tensor) -> Tensor:
+    return z - z.mean(axes, keepdim=True)
+
+
+_CENTRED: dict[Path, Back] = {(_MEAN,): lambda g: g}
+
+
+def _where(step: Step) -> str:
+    return f"at `{step.name}`, line {step.line}"
 
 
 def _forms(this: Normalised) -> Iterator[Normalised]:
@@ -115,9 +143,8 @@ def _place(source: Step, step: Step, this: Normalised) -> Place:
                 this.back, over=axes
             )
     slips |= _counted(this)
-    where = f"at `{step.name}`, line {step.line}"
     form = "σ" if close(this.kappa * this.count * this.sigma, torch.ones_like(this.sigma)) else "κ"
-    return Place(step.index, source.index, this.back, slips, (("norm", form, step.site),), where)
+    return Place(step.index, source.index, this.back, slips, (("norm", form, step.site),), _where(step))
 
 
 def _counted(this: Normalised) -> dict[Path, Back]:
@@ -130,7 +157,7 @@ def _counted(this: Normalised) -> dict[Path, Back]:
             message = (
                 f"the means divide by {count}, the entries along the axes {axes}: {this.count} entries share a mean"
             )
-            slip = Slip("wrong-reduction-axes", ("count", axes), message, f"divide by {this.count}")
+            slip = Slip(NO_WORD, ("count", axes), message, f"divide by {this.count}")
             factor = this.count / count
             found[(slip,)] = partial(this.back, mean=factor, variance=factor)
     return found
@@ -148,7 +175,6 @@ def _scales(record: Record, normalised: set[int]) -> Iterator[Place]:
             factor = gamma[0].detach().as_subclass(Tensor)
             message = "the scale γ is missing: the gradient must be multiplied by it"
             slip = Slip("gamma-missing", None, message, "multiply by γ first")
-            where = f"at `{step.name}`, line {step.line}"
             slips: dict[Path, Back] = {(slip,): lambda g: g}
             keys = (("gamma", step.site),)
-            yield Place(step.index, source.index, partial(torch.mul, factor), slips, keys, where)
+            yield Place(step.index, source.index, partial(torch.mul, factor), slips, keys, _where(step))

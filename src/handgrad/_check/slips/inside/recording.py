@@ -59,7 +59,16 @@ class Recorder(TorchFunctionMode):
             raise OverflowError("too many steps to be looked at")
         site, line = _site()
         self.calls.append((_name(func), (*args, *(kwargs or {}).values()), output, site, line))
-        return output
+        pieces = pieces_of(output)
+        for place, (whole, piece) in enumerate(pieces):
+            self.calls.append(("getitem", (whole,), piece, (*site, ("piece", place)) if site else site, line))
+        return tuple(piece for _, piece in pieces) or output
+
+
+def pieces_of(output: Any) -> list[tuple[Tensor, Tensor]]:
+    """What a split returns, each piece with a view of it: a step by itself, as `x[:, :n]` is."""
+    apart = type(output) in (tuple, list) and all(isinstance(piece, Tensor) for piece in output)
+    return [(piece, piece[...]) for piece in output] if apart else []
 
 
 def _name(func: Any) -> str:
@@ -147,6 +156,15 @@ class Record:
             for source in set(step.sources):
                 found[source].append(index)
         return found
+
+    def enters(self, step: Step) -> bool:
+        """Whether one operand is the input, or a plain copy of it."""
+        return step.direct or any(map(self.is_copy, step.sources))
+
+    def is_copy(self, index: int) -> bool:
+        """Whether a step does nothing but copy the input."""
+        step = self.steps[index]
+        return step.direct and step.name in ("clone", "requires_grad_")
 
     @property
     def leaf(self) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from .. import Linear
-from .recording import Record
+from .recording import Record, Step, pieces_of
 
 # (replay, function, its arguments, its output) → another output
 Replacement = Callable[["Replay", Any, Any, Any], Any]
@@ -20,23 +20,32 @@ Replacement = Callable[["Replay", Any, Any, Any], Any]
 class Replay(TorchFunctionMode):
     """The same calls again, what some of them return replaced."""
 
-    def __init__(self, replaced: Mapping[int, Replacement]) -> None:
+    def __init__(self, replaced: Mapping[int, Replacement], leaf: Tensor) -> None:
         super().__init__()
-        self.replaced, self.outputs = replaced, list[Any]()
+        self.replaced, self.leaf, self.outputs = replaced, leaf, list[Any]()
 
     def __torch_function__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """The call, or what stands for it."""
-        output = func(*args, **(kwargs or {}))
+        output = self._put(partial(func, **(kwargs or {})), args, func(*args, **(kwargs or {})))
+        pieces = [self._put(torch.Tensor.view_as, (whole, piece), piece) for whole, piece in pieces_of(output)]
+        return tuple(pieces) or output
+
+    def is_input(self, tensor: Tensor) -> bool:
+        """Whether it is the input, or a plain copy of it."""
+        copied = ("CloneBackward0", "AliasBackward0")
+        fresh = tensor.is_leaf or (tensor.grad_fn is not None and tensor.grad_fn.name() in copied)
+        return tensor.requires_grad and fresh and torch.equal(tensor.detach(), self.leaf)
+
+    def _put(self, function: Any, args: Any, output: Any) -> Any:
+        """The output of one step, or another in its place."""
         replace = self.replaced.get(len(self.outputs))
-        if replace is not None:
-            output = replace(self, partial(func, **(kwargs or {})), args, output)
-        self.outputs.append(output)
-        return output
+        self.outputs.append(output if replace is None else replace(self, function, args, output))
+        return self.outputs[-1]
 
 
 def replayed(record: Record, replaced: Mapping[int, Replacement]) -> Linear | None:
     """The backward pass of the forward with these steps replaced."""
-    tracked = record.run(Replay(replaced))
+    tracked = record.run(Replay(replaced, record.leaf))
     if tracked is None:
         return None
     output, leaf = tracked.output, tracked.leaves[record.name]
@@ -47,6 +56,23 @@ def replayed(record: Record, replaced: Mapping[int, Replacement]) -> Linear | No
         return (torch.zeros_like(leaf) if gradient is None else gradient).detach().as_subclass(Tensor)
 
     return linear
+
+
+def hide(used: Step | None, replay: Replay, function: Any, args: Any, _output: Tensor) -> Any:
+    """The same call with one of its operands hidden from autograd: what a step made, or the input."""
+    made = replay.outputs[used.index] if used is not None else None
+
+    def is_hidden(one: Any) -> bool:
+        return one is made if made is not None else isinstance(one, Tensor) and replay.is_input(one)
+
+    with torch.enable_grad():
+        return function(*(_without(is_hidden, one) for one in args))
+
+
+def _without(is_hidden: Callable[[Any], bool], value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return type(value)(_without(is_hidden, one) for one in value)
+    return value.detach() if is_hidden(value) else value
 
 
 class Cell:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from .. import Backwards, Linear, Slip
 from .recording import Record, Site, Step
-from .replaying import Replay, replayed
+from .replaying import hide, replayed
 
 
 def slips(record: Record) -> Backwards:
@@ -26,7 +24,7 @@ def slips(record: Record) -> Backwards:
 
 def _one_turn(record: Record, steps: list[Step]) -> Backwards:
     """Of the places at which the input itself enters a loop, one."""
-    entering = [step for step in steps if _enters(record, step)]
+    entering = [step for step in steps if record.enters(step)]
     if len(entering) != len(steps):
         return
     line = steps[0].line
@@ -34,16 +32,6 @@ def _one_turn(record: Record, steps: list[Step]) -> Backwards:
     for which, kept in (("first", steps[0]), ("last", steps[-1])):
         slip = Slip("overwrite-instead-of-accumulate", ("turn", which, steps[0].site), message, "accumulate with `+=`")
         yield (slip,), _Once(record, steps, kept).gradient
-
-
-def _enters(record: Record, step: Step) -> bool:
-    """Whether one operand is the input, or a plain copy of it."""
-    return step.direct or any(_is_copy(record, source) for source in step.sources)
-
-
-def _is_copy(record: Record, index: int) -> bool:
-    step = record.steps[index]
-    return step.direct and step.name == "clone"
 
 
 class _Once:
@@ -55,20 +43,7 @@ class _Once:
     def gradient(self, g: Tensor) -> Tensor:
         """The gradient of that use."""
         linear: Linear | None = self.linear or replayed(
-            self.record, dict.fromkeys((step.index for step in self.hidden), partial(_hidden, self.record))
+            self.record, dict.fromkeys((step.index for step in self.hidden), partial(hide, None))
         )
         self.linear = linear  # type: ignore[assignment]
         return g.new_empty(0) if linear is None else linear(g)
-
-
-def _hidden(record: Record, _replay: Replay, function: Any, args: Any, _output: Tensor) -> Any:
-    """The same call with the input itself hidden from autograd."""
-    hidden = [arg.detach() if isinstance(arg, Tensor) and _is_input(record, arg) else arg for arg in args]
-    with torch.enable_grad():
-        return function(*hidden)
-
-
-def _is_input(record: Record, tensor: Tensor) -> bool:
-    copied = ("CloneBackward0", "AliasBackward0")
-    fresh = tensor.is_leaf or (tensor.grad_fn is not None and tensor.grad_fn.name() in copied)
-    return tensor.requires_grad and fresh and torch.equal(tensor.detach(), record.leaf)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import Path, Slip
-from ..backwards import axes_key, axes_sets
+from ..axes import axes_key, axes_sets
 from .places import Back, Place, close, same_shape, value
 from .recording import Record, Step
 
@@ -55,6 +55,9 @@ def _place(source: Step, step: Step, axis: int, logarithm: bool) -> Place:
     slips: dict[Path, Back] = {}
     if logarithm:
         slips[(_DIAGONAL,)] = partial(torch.mul, 1 - y.exp())
+        message = "the derivative of softmax stands where that of its logarithm belongs"
+        slip = Slip("derivative-of-activation-wrong", "no log", message, "grad − softmax · Σ grad")
+        slips[(slip,)] = partial(softmax_gradient, y.exp(), (axis,))
     else:
         slips |= {(_DIAGONAL,): partial(torch.mul, y * (1 - y)), (_PRODUCT,): partial(torch.mul, y)}
     slips[(_MISSING,)] = lambda g: g
