@@ -11,11 +11,15 @@ small, are far cheaper by positions.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 
 import torch
 from torch import Tensor
 
+from .. import _pages
+from .._algorithms.samples import kernels
+from .._padding import pad, padded
 from .._tensors import wide
 from ..functional._sides import Sides
 
@@ -25,9 +29,13 @@ EVERYTHING = slice(None)
 def gradients(sides: Sides, max_bytes: int, channels: slice = EVERYTHING) -> Tensor:
     """(N, G, b, A/G·K): every sample's gradient, of all or some of the B/G channels of each group."""
     met, seen = sides.heights
-    chosen = len(range(*channels.indices(met)))
-    size = (sides.geometry.groups, chosen, seen)
-    out = sides.met.new_empty((sides.samples, *size), dtype=wide(sides.met))
+    size = (sides.geometry.groups, len(range(*channels.indices(met))), seen)
+    out = _pages.empty(sides.met, (sides.samples, *size), wide(sides.met))
+    if (own := kernels(sides.seen, sides.met, sides.geometry)) is not None:
+        some = _some_channels(sides, channels)
+        for piece, x in _read(sides, max_bytes):
+            own.gradients(x, some[piece], padded(sides.geometry, sides.padding_mode), out[piece])
+        return out
     for piece in sides.pieces(prod(size), max_bytes):
         # (n, G, b, L) @ (n, G, L, A/G·K) = (n, G, b, A/G·K)
         out[piece] = sides.rows(piece)[:, :, channels] @ sides.columns(piece).mT
@@ -35,11 +43,15 @@ def gradients(sides: Sides, max_bytes: int, channels: slice = EVERYTHING) -> Ten
 
 
 def squared_norms(sides: Sides, max_bytes: int) -> Tensor:
-    """(N,): of every sample's gradient, a few samples at a time."""
+    """(N,): of every sample's gradient, by kernels that forget it at once, or a few samples at a time."""
+    out = sides.met.new_zeros(sides.samples, dtype=wide(sides.met).to_real())
     by_positions = positions_are_cheaper(sides)
+    if not by_positions and (own := kernels(sides.seen, sides.met, sides.geometry)) is not None:
+        for piece, x in _read(sides, max_bytes):
+            out[piece] = own.squared_norms(x, sides.met[piece], padded(sides.geometry, sides.padding_mode))
+        return out
     norms = _squared_norms_by_positions if by_positions else _squared_norms_by_gradients
     G, L = sides.geometry.groups, sides.positions
-    out = sides.met.new_zeros(sides.samples, dtype=wide(sides.met).to_real())
     for piece in sides.pieces(2 * G * L * L if by_positions else G * prod(sides.heights), max_bytes):
         out[piece] = norms(sides, piece).real
     return out
@@ -112,3 +124,21 @@ def _gram_by_positions(sides: Sides, max_bytes: int) -> Tensor:
 def _flat(side: Tensor) -> Tensor:
     """(n, G, B/G, L) → (G, B/G, n·L)."""
     return side.permute(1, 2, 0, 3).flatten(2)
+
+
+def _read(sides: Sides, max_bytes: int) -> Iterator[tuple[slice, Tensor]]:
+    """Samples and what their windows read; some at a time where a padding mode makes that a copy."""
+    if sides.padding_mode == "zeros":
+        yield EVERYTHING, sides.seen
+        return
+    for piece in sides.pieces(0, max_bytes):
+        yield piece, pad(sides.seen[piece], sides.geometry, sides.padding_mode)
+
+
+def _some_channels(sides: Sides, channels: slice) -> Tensor:
+    """What the windows meet, of some of the B/G channels of each group: (N, G·b, *L)."""
+    if channels == EVERYTHING:
+        return sides.met
+    # (N, B, *L) → (N, G, B/G, *L) → (N, G·b, *L)
+    by_group = sides.met.view(sides.samples, sides.geometry.groups, -1, *sides.geometry.output)
+    return by_group[:, :, channels].flatten(1, 2)

@@ -32,7 +32,7 @@ def conv(x: Tensor, w: Tensor, geometry: ConvGeometry, bias: Tensor | None = Non
     G, O = geometry.groups, w.shape[0] // geometry.groups
     y = x.new_empty(x.shape[0], w.shape[0], *geometry.output)
     m, c, *taps = w.stride()
-    weight = Layout(_five(x), _five(y), (m, c, O * m), _three(taps))
+    weight = Layout(five(x), five(y), (m, c, O * m), three(taps))
     _follow(x, w, y, plan.forward_axes(geometry), (G, O, w.shape[1]), weight, bias)
     return y
 
@@ -43,7 +43,7 @@ def conv_input(w: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     size = (dy.shape[0], G * w.shape[1], *geometry.input)
     dx = dy.new_empty(size) if plan.reaches_all(geometry) else dy.new_zeros(size)
     o, c, *taps = w.stride()
-    layout = Layout(_five(dy), _five(dx), (c, o, O * o), _three(taps))
+    layout = Layout(five(dy), five(dx), (c, o, O * o), three(taps))
     for axes in plan.backward_axes(geometry):
         _follow(dy, w, dx, axes, (G, w.shape[1], O), layout)
     return dx
@@ -56,12 +56,12 @@ def conv_weight(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     if 0 in (*x.shape, *dy.shape):
         return dw.zero_()
     m, c, *taps = dw.stride()
-    layout = Layout(_five(x), _five(dy), (m, c, O * m), _three(taps))
-    axes, plain = _seen(x, dy, plan.forward_axes(geometry))
+    layout = Layout(five(x), five(dy), (m, c, O * m), three(taps))
+    axes, plain = seen_in_order(x, dy, plan.forward_axes(geometry))
     in_place = plain and axes[2].count >= 256
     table = meet_table(axes, x.shape[0], G, O, C, x.element_size(), layout, in_place)
     parts = dw if table.pieces == 1 else dw.new_empty(table.pieces, *dw.shape)
-    _run("meet", table, x, {fields.OTHER: dy.data_ptr(), fields.OUT: parts.data_ptr()})
+    run_table("meet", table, x, {fields.OTHER: dy.data_ptr(), fields.OUT: parts.data_ptr()})
     return dw if table.pieces == 1 else torch.sum(parts, 0, out=dw)
 
 
@@ -79,18 +79,19 @@ def _follow(
         out.zero_()
         return
     (G, M, C), size = sizes, source.element_size()
-    axes, plain = _seen(source, out, axes)
+    axes, plain = seen_in_order(source, out, axes)
     table = follow_table(axes, source.shape[0], G, M, C, size, layout, plain and axes[2].count >= 64)
     pointers = {
         fields.WEIGHT: w.data_ptr(),
         fields.OUT: out.data_ptr() + table.base * size,
-        fields.ZEROS: _ZEROS.ctypes.data,
+        fields.ZEROS: ZEROS.ctypes.data,
         fields.BIAS: 0 if bias is None else bias.data_ptr(),
     }
-    _run("follow", table, source, pointers)
+    run_table("follow", table, source, pointers)
 
 
-def _run(name: str, table: Table, source: Tensor, pointers: dict[int, int]) -> None:
+def run_table(name: str, table: Table, source: Tensor, pointers: dict[int, int]) -> None:
+    """Call a kernel of the source's element type, on as many threads as there are jobs and PyTorch has."""
     count = threads(table.jobs)
     numbers = table.numbers.copy()
     numbers[fields.SRC] = source.data_ptr()
@@ -100,7 +101,7 @@ def _run(name: str, table: Table, source: Tensor, pointers: dict[int, int]) -> N
     launch(kernel(name, source.element_size()), numbers.ctypes.data, count)
 
 
-def _seen(source: Tensor, other: Tensor, axes: plan.Axes) -> tuple[plan.Axes, bool]:
+def seen_in_order(source: Tensor, other: Tensor, axes: plan.Axes) -> tuple[plan.Axes, bool]:
     """Where one tap reads every position of each channel, in order: one long row, that could be read in place."""
     plain = all(axis.at == (0,) and axis.step == axis.ostep == 1 and axis.size == axis.count for axis in axes)
     if plain and source[0, 0].is_contiguous() and other[0, 0].is_contiguous():
@@ -108,14 +109,15 @@ def _seen(source: Tensor, other: Tensor, axes: plan.Axes) -> tuple[plan.Axes, bo
     return axes, False
 
 
-_ZEROS = np.zeros(8)  # what a tile's rows start from
+ZEROS = np.zeros(8)  # what a tile's rows start from
 
 
-def _five(tensor: Tensor) -> tuple[int, ...]:
+def five(tensor: Tensor) -> tuple[int, ...]:
     """Distances (n, channel, d, h, w) of (N, channels, *grid)."""
     n, channel, *grid = tensor.stride()
-    return (n, channel, *_three(grid))
+    return (n, channel, *three(grid))
 
 
-def _three(grid: list[int]) -> tuple[int, ...]:
+def three(grid: list[int]) -> tuple[int, ...]:
+    """Of an axis that is not there the distance is 0."""
     return (0,) * (3 - len(grid)) + tuple(grid)

@@ -11,7 +11,8 @@ FIELDS = (
     *("phases", "phase_table", "planes", "rows", "cols", "slack"),  # a channel's slab: phases · planes · rows · cols
     *("block_n", "block_h", "block_w", "block_m", "block_c"),
     *("w_m", "w_c", "w_g", "adds", "slab_at", "table_at", "tile_at", "other_at"),
-    *("in_place", "pieces", "line", "together", "positions", "dense", "linear_at"),
+    *("in_place", "pieces", "line", "together", "positions", "dense", "linear_at", "squared"),
+    *("taps_d", "taps_h", "taps_w", "row_blocks", "kernel_h", "kernel_w"),  # of channels that stand alone
 )
 (
     NEXT, SLOTS, JOBS, SRC, WEIGHT, BIAS, OUT, MASK, OTHER, SUMS, ZEROS,
@@ -22,5 +23,6 @@ FIELDS = (
     PHASES, PHASE_TABLE, PLANES, ROWS, COLS, SLACK,
     BLOCK_N, BLOCK_H, BLOCK_W, BLOCK_M, BLOCK_C,
     W_M, W_C, W_G, ADDS, SLAB_AT, TABLE_AT, TILE_AT, OTHER_AT,
-    IN_PLACE, PIECES, LINE, TOGETHER, POSITIONS, DENSE, LINEAR_AT,
+    IN_PLACE, PIECES, LINE, TOGETHER, POSITIONS, DENSE, LINEAR_AT, SQUARED,
+    TAPS_D, TAPS_H, TAPS_W, ROW_BLOCKS, KERNEL_H, KERNEL_W,
 ) = range(len(FIELDS))  # fmt: skip

@@ -142,7 +142,7 @@ def kernel(kind: Kind) -> Any:
                     pack_weight(p, scratch, result, g, m0, ms, c0, cs)
                 if tabled != cs:
                     tabled = cs
-                    fill_offsets(p, table, cs, in_place)
+                    fill_offsets(p, table, cs, in_place, cs, 1)
                 source = slab
                 if in_place:
                     source = n0 * number(p, f.SRC_N) + (g * C + c0) * number(p, f.SRC_C) + w0

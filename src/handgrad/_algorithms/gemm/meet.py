@@ -23,6 +23,7 @@ from . import fields as f
 from .copying import copying
 from .machine import Kind
 from .packing import packing
+from .squares import squares
 from .tile import dot_tile, number, take
 
 
@@ -30,11 +31,11 @@ def kernel(kind: Kind) -> Any:
     """The kernel for one element type: a function of the address of its table of numbers."""
     size, width = kind.size, kind.width
     pack, rows_of = packing(kind), copying(kind)
-    block, fill_offsets, fill_slab = pack.block, pack.fill_offsets, pack.fill_slab
+    block, part_of, fill_offsets, fill_slab = pack.block, pack.part_of, pack.fill_offsets, pack.fill_slab
     clear_run, copy_rows, copy_open = rows_of.clear_run, rows_of.copy_rows, rows_of.copy_open
     get, put, turn = rows_of.get, rows_of.put, rows_of.turn
     (R, COLUMNS), SLOT = kind.machine.dots, kind.slot
-    tile = _tiles(kind, R)
+    tile, squares_of = _tiles(kind, R), squares(kind)
 
     @njit
     def fill_dy(p, to, fresh, n0, ns, d0, h0, hs, w0, ws, m0, ms):
@@ -77,21 +78,31 @@ def kernel(kind: Kind) -> Any:
                 slot += SLOT * size
 
     @njit
-    def sum_of(sums, i, k, ms, columns):
-        """The sum of row i and column k."""
-        j = k % COLUMNS
-        across = COLUMNS if columns - (k - j) > COLUMNS // 2 else COLUMNS // 2
-        slot = (k // COLUMNS) * ((ms + R - 1) // R) + i // R
-        return get(sums, slot * SLOT + (i % R) * across + j)
+    def store(sums, to, line, ms, columns):
+        """The sums to their places: rows `line` apart, columns are neighbours."""
+        slot = sums
+        for j in range(0, columns, COLUMNS):
+            across = COLUMNS if columns - j > COLUMNS // 2 else COLUMNS // 2
+            for i in range(0, ms, R):
+                place, many = to + (i * line + j) * size, min(COLUMNS, columns - j)
+                copy_rows(place, line, 1, slot, across, 1, min(R, ms - i), many)
+                slot += SLOT * size
+
+    @njit
+    def clear_beyond(sums, ms, columns):
+        """Zeros for what the last tiles have beyond the last column."""
+        across = COLUMNS if (columns - 1) % COLUMNS + 1 > COLUMNS // 2 else COLUMNS // 2
+        slot = sums + (columns - 1) // COLUMNS * ((ms + R - 1) // R) * SLOT * size
+        for i in range(ms):
+            for j in range((columns - 1) % COLUMNS + 1, across):
+                put(slot, i // R * SLOT + i % R * across + j, 0.0)
 
     @njit
     def run(p):
         scratch = number(p, f.SCRATCH) + take(p, f.SLOTS) * number(p, f.SCRATCH_BYTES)
         slab, table = scratch + number(p, f.SLAB_AT), scratch + number(p, f.TABLE_AT)
-        dy, line, taps = scratch + number(p, f.OTHER_AT), number(p, f.LINE), number(p, f.TAPS)
+        dy, line = scratch + number(p, f.OTHER_AT), number(p, f.LINE)
         M, C, T, pieces = number(p, f.M), number(p, f.C), number(p, f.T), number(p, f.PIECES)
-        m_block, c_block = number(p, f.BLOCK_M), number(p, f.BLOCK_C)
-        blocks_m, blocks_c = (M + m_block - 1) // m_block, (C + c_block - 1) // c_block
         N, n_block = number(p, f.N), number(p, f.BLOCK_N)
         one_n = number(p, f.POSITIONS) // ((N + n_block - 1) // n_block)
         wm, wc, wg = number(p, f.W_M), number(p, f.W_C), number(p, f.W_G)
@@ -100,10 +111,8 @@ def kernel(kind: Kind) -> Any:
             job = take(p, f.NEXT)
             if job >= number(p, f.JOBS):
                 break
-            piece, part = job % pieces, job // pieces
-            c0, part = part % blocks_c * c_block, part // blocks_c
-            m0, g = part % blocks_m * m_block, part // blocks_m
-            ms, cs = min(m_block, M - m0), min(c_block, C - c0)
+            piece = job % pieces
+            g, m0, ms, c0, cs = part_of(p, job // pieces)
             columns = T * cs
             slots = ((columns + COLUMNS - 1) // COLUMNS) * ((ms + R - 1) // R)
             clear_run(scratch, slots * SLOT)
@@ -119,7 +128,7 @@ def kernel(kind: Kind) -> Any:
                 in_place = 1 if number(p, f.IN_PLACE) and ws % width == 0 and not number(p, f.MASK) and not bias else 0
                 if tabled != 2 * cs + in_place:
                     tabled = 2 * cs + in_place
-                    fill_offsets(p, table, cs, in_place)
+                    fill_offsets(p, table, cs, in_place, 1, T)
                 if in_place:
                     source = n0 * number(p, f.SRC_N) + (g * C + c0) * number(p, f.SRC_C) + w0
                     there = n0 * number(p, f.OUT_N) + (g * M + m0) * number(p, f.OUT_M) + w0
@@ -133,12 +142,12 @@ def kernel(kind: Kind) -> Any:
                     dots((total + width - 1) // width, dy, line, slab, table, scratch, ms, columns)
                 if bias and c0 == 0:
                     add_sums(p, dy, total, bias, ms)
+            if number(p, f.SQUARED):
+                clear_beyond(scratch, ms, columns)
+                put(number(p, f.OUT), job, squares_of(scratch, slots, SLOT, scratch + slots * SLOT * size))
+                continue
             to = number(p, f.OUT) + (piece * number(p, f.G) * wg + g * wg + m0 * wm + c0 * wc) * size
-            for i in range(ms):
-                for t in range(T):
-                    at = to + (i * wm + number(taps, 5 * t + 4)) * size
-                    for c in range(cs):
-                        put(at, c * wc, sum_of(scratch, i, t * cs + c, ms, columns))
+            store(scratch, to, wm, ms, columns)
 
     return run
 

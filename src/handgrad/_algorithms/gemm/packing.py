@@ -14,7 +14,7 @@ from .tile import mover, number, put_offset
 
 
 def packing(kind: Kind) -> Any:
-    """For one element type: block, fill_offsets, fill_slab, pack_weight."""
+    """For one element type: block, part_of, fill_offsets, fill_slab, pack_weight."""
     size, width, R = kind.size, kind.width, kind.machine.rows
     move = mover(kind, width)
     rows_of = copying(kind)
@@ -33,8 +33,17 @@ def packing(kind: Kind) -> Any:
         return n0, min(n, N - n0), d, h0, min(h, H - h0), w0, min(w, W - w0)
 
     @njit
-    def fill_offsets(p, table, cs, in_place):
-        """Where each (tap, c) begins: in the slab, or in a source that is read in place."""
+    def part_of(p, part):
+        """The part of a weight that a job sums: its group, where its rows and channels begin and how many: g, m, c."""
+        M, C, m_block, c_block = number(p, f.M), number(p, f.C), number(p, f.BLOCK_M), number(p, f.BLOCK_C)
+        blocks_m, blocks_c = (M + m_block - 1) // m_block, (C + c_block - 1) // c_block
+        c0, part = part % blocks_c * c_block, part // blocks_c
+        m0 = part % blocks_m * m_block
+        return part // blocks_m, m0, min(m_block, M - m0), c0, min(c_block, C - c0)
+
+    @njit
+    def fill_offsets(p, table, cs, in_place, tap_step, c_step):
+        """Where each tap of each c begins, in the slab or in a source that is read in place; steps are the table's."""
         taps, phases, planes, cols = number(p, f.TAPS), number(p, f.PHASES), number(p, f.PLANES), number(p, f.COLS)
         plane = number(p, f.ROWS) * number(p, f.BLOCK_N) * cols
         channel = number(p, f.SRC_C) if in_place else phases * planes * plane
@@ -42,7 +51,7 @@ def packing(kind: Kind) -> Any:
             inside = (number(taps, 5 * t) * planes + number(taps, 5 * t + 1)) * plane
             inside += number(taps, 5 * t + 2) * cols + number(taps, 5 * t + 3)
             for c in range(cs):
-                put_offset(table, t * cs + c, c * channel + inside)
+                put_offset(table, t * tap_step + c * c_step, c * channel + inside)
         for k in range(16):  # a tile's last columns may be none
             put_offset(table, number(p, f.T) * cs + k, 0)
 
@@ -141,4 +150,6 @@ def packing(kind: Kind) -> Any:
             pack_panel(p, a, temporary, weight + (first + m) * number(p, f.W_M) * size, rows, cs)
             a += rows * number(p, f.T) * cs * size
 
-    return SimpleNamespace(block=block, fill_offsets=fill_offsets, fill_slab=fill_slab, pack_weight=pack_weight)
+    return SimpleNamespace(
+        block=block, part_of=part_of, fill_offsets=fill_offsets, fill_slab=fill_slab, pack_weight=pack_weight
+    )

@@ -82,20 +82,39 @@ def forward_axes(geometry: ConvGeometry) -> Axes:
 def backward_axes(geometry: ConvGeometry) -> tuple[Axes, ...]:
     """dx, by residue class: the positions i whose (i + low) mod stride are alike are reached by the same taps.
 
-    For i = q·stride + base, tap k reads dy at p = (i + low − k·d) / stride = q + (base + low − k·d) / stride. Classes
-    that no tap reaches are left out: there dx is zero.
+    Classes that no tap reaches are left out: there dx is zero.
+    """
+    reached = ([axis for axis in classes if axis.taps] for classes in backward_classes(geometry))
+    return tuple(itertools.product(*reached))
+
+
+Classes = tuple[tuple[Axis, ...], tuple[Axis, ...], tuple[Axis, ...]]  # of each axis the positions read by like taps
+
+
+@lru_cache(maxsize=4096)
+def forward_classes(geometry: ConvGeometry) -> Classes:
+    """For y and dw all positions of an axis are read alike."""
+    depth, height, width = forward_axes(geometry)
+    return (depth,), (height,), (width,)
+
+
+@lru_cache(maxsize=4096)
+def backward_classes(geometry: ConvGeometry) -> Classes:
+    """For dx they are by residue.
+
+    For i = q·stride + base, tap k reads dy at p = (i + low − k·d) / stride = q + (base + low − k·d) / stride.
     """
     g = geometry
     rows = zip(g.input, g.output, g.kernel, g.stride, g.dilation, g.padding, strict=True)
-    classes = [
-        [
+    depth, height, width = ((ONE,),) * (3 - g.dims) + tuple(
+        tuple(
             Axis(length, -(-(size - base) // s), 1, tuple((base + low - k * d) // s for k in taps), taps, s, base)
             for base in range(min(s, size))
-            if (taps := tuple(k for k in range(K) if (base + low - k * d) % s == 0))
-        ]
+            for taps in [tuple(k for k in range(K) if (base + low - k * d) % s == 0)]
+        )
         for size, length, K, s, d, (low, _) in rows
-    ]
-    return tuple(map(three, itertools.product(*classes)))
+    )
+    return depth, height, width
 
 
 def reaches_all(geometry: ConvGeometry) -> bool:
@@ -122,6 +141,7 @@ POSITIONS = 1024  # of a job, about
 DEPTH = 1280  # products in one go of a tile, about: what a panel of a first-level cache holds
 JOBS = 4  # at least, where the blocks do not become too small
 MOST = 1 << 22  # of partial sums
+STRIP = 256  # positions of a strip of windows
 
 
 def evenly(whole: int, most: int) -> int:
@@ -164,6 +184,26 @@ def meet_blocks(axes: Axes, N: int, M: int, C: int, size: int) -> Blocks:
     if (h, w, 1) == (height.count, width.count, depth.count):
         n = evenly(N, min(2 * POSITIONS // (h * w), 2 * SLAB // (row * (h + height.span))))
     return Blocks(n, h, w, m, c)
+
+
+def outer_blocks(axes: Axes, M: int, C: int, size: int) -> Blocks:
+    """For dw of one sample, by outer products: a depth that keeps a strip of windows in a first-level cache."""
+    _, height, width = axes
+    taps = prod(len(axis.at) for axis in axes)
+    w = evenly(width.count, STRIP)
+    h = evenly(height.count, max(1, STRIP // w))
+    m = evenly(M, max(8, WEIGHTS // (2 * STRIP * size)))
+    slab = _line(axes, w) * (h + height.span) * size
+    c = evenly(C, max(1, min(2 * SLAB // slab, WEIGHTS // (taps * m * size))))
+    return Blocks(1, h, w, m, c)
+
+
+def enough(b: Blocks, parts: int, M: int, C: int, rows: int) -> Blocks:
+    """Smaller blocks of m and c, where there would be too few jobs for several threads."""
+    m, c = b.m, b.c
+    while parts * -(-M // m) * -(-C // c) < JOBS and (c > 8 or m > rows):
+        c, m = (evenly(c, -(-c // 2)), m) if c > 8 else (c, -(-m // 2))
+    return Blocks(b.n, b.h, b.w, m, c)
 
 
 def merged(axes: Axes) -> Axes:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from .machine import Kind, kind
 from .plan import Axes, Blocks
 
 Numbers = NDArray[np.int64]
+Each = Literal["kept", "squared"]
+"""What becomes of every sample's dw, where they are not summed."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def follow_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: 
     line = -(-(b.n * b.h * b.w if dense else flat) // 64) * 64 + 8 * host.width  # the last tile is wider
     result = line * (b.m if dense else host.machine.rows) * size
     gathered = taps * b.c * (host.machine.vectors(host.machine.rows) + 1) * host.width * size if dense else 0
-    at = _places(
+    at = places(
         packed, 0 if in_place else slab * size, taps * b.c * 4 + 64, result, gathered, taps * b.c * 4 if dense else 0
     )
     positions = _positions(axes, b, N)
@@ -73,25 +76,48 @@ def follow_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: 
 
 
 @lru_cache(maxsize=4096)
-def meet_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: Layout, in_place: bool) -> Table:
+def meet_table(
+    axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: Layout, in_place: bool, each: Each | None = None
+) -> Table:
     """For dw. `in_place`: as for y, where a block's positions fill whole vectors."""
     host = kind(size)
-    b = plan.meet_blocks(axes, N, M, C, size)
+    b = plan.meet_blocks(axes, 1 if each else N, M, C, size)
     if in_place:
         b = Blocks(1, 1, plan.evenly(axes[2].count, plan.POSITIONS) // host.width * host.width, b.m, b.c)
+    if each:
+        b = plan.enough(b, G * N, M, C, host.machine.rows)
     numbers, lists, slab = _common(axes, b, layout)
     taps, (rows, columns) = numbers["T"], host.machine.dots
     line = -(-(numbers["rows"] * b.n * numbers["cols"]) // host.width) * host.width
-    sums = -(-b.m // rows) * -(-taps * b.c // columns) * host.slot * size
-    at = _places(sums, (slab + host.width) * size, taps * b.c * 4 + 64, line * b.m * size)
+    sums = -(-b.m // rows) * -(-taps * b.c // columns) * host.slot * size + 2 * host.machine.vector
+    at = places(sums, (slab + host.width) * size, taps * b.c * 4 + 64, line * b.m * size)
     across = G * -(-M // b.m) * -(-C // b.c)
     whole = G * M * C * taps * size
     positions = _positions(axes, b, N)
-    pieces = max(1, min(positions, -(-8 // across), plan.MOST // whole))
+    pieces = N if each else max(1, min(positions, -(-8 // across), plan.MOST // whole))
     numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": across * pieces, "pieces": pieces, "line": line}
-    numbers |= {"positions": positions, "in_place": int(in_place)}
+    numbers |= {"positions": positions, "in_place": int(in_place), "squared": int(each == "squared")}
     numbers |= {"slab_at": at[1], "table_at": at[2], "other_at": at[3], "scratch_bytes": at[4]}
     return Table(_array(numbers), lists, across * pieces, at[4], 0, pieces)
+
+
+@lru_cache(maxsize=4096)
+def outer_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: Layout, each: Each) -> Table:
+    """For dw of every sample, by outer products."""
+    host = kind(size)
+    b = plan.enough(plan.outer_blocks(axes, M, C, size), G * N, M, C, host.machine.rows)
+    numbers, lists, slab = _common(axes, b, layout)
+    taps, wide = numbers["T"], host.machine.vectors(host.machine.rows) * host.width
+    depth = b.h * b.w
+    line = -(-depth // host.width) * host.width + host.width  # rows begin in cache lines of different sets
+    strips = (2 * line + host.machine.rows) * wide * size + 2 * host.machine.vector
+    result = b.m * b.c * taps * size if each == "squared" else 0
+    at = places(depth * b.m * size, slab * size, taps * b.c * 4 + 64, strips, line * 4, result)
+    across = G * -(-M // b.m) * -(-C // b.c)
+    numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": across * N, "pieces": N, "line": line}
+    numbers |= {"positions": _positions(axes, b, N), "squared": int(each == "squared"), "scratch_bytes": at[-1]}
+    numbers |= dict(zip(("slab_at", "table_at", "other_at", "linear_at", "tile_at"), at[1:-1], strict=True))
+    return Table(_array(numbers), lists, across * N, at[-1], 0, N)
 
 
 def _dense(b: Blocks, M: int, numbers: dict[str, int], host: Kind) -> bool:
@@ -159,7 +185,7 @@ def _positions(axes: Axes, b: Blocks, N: int) -> int:
     return -(-N // b.n) * depth.count * -(-height.count // b.h) * -(-width.count // b.w)
 
 
-def _places(*sizes: int) -> Sequence[int]:
+def places(*sizes: int) -> Sequence[int]:
     """Where parts of so many bytes begin, each in cache lines of its own; the last number is the end."""
     return [0, *itertools.accumulate(-(-size // 64) * 64 + 64 for size in sizes)]
 
