@@ -93,6 +93,17 @@ def test_a_stale_buffer_is_not_repeatable_but_zero_grad_is_a_convention():
     assert class_found(Cleared()) == []
 
 
+class Erases(Stale):
+    def backward(self, grad):
+        self.dw = self.x.T @ grad
+        self.x[:] = 0
+        return grad @ self.w.T
+
+
+def test_what_an_object_does_to_its_input_does_not_make_it_unrepeatable():
+    assert class_found(Erases()) == [(None, "inputs-modified")]
+
+
 def test_random_numbers_of_an_object_start_anew_as_well():
     class Dropout:
         def __init__(self):

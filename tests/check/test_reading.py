@@ -65,3 +65,16 @@ def test_adding_up_windows_is_seen(code, scatters):
 )
 def test_a_padded_image_is_seen(code, crops):
     assert read(code).crops == crops
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("dw = a.T @ g\nd = g @ w.T\ndw = x.T @ d", True),
+        ("dw = a.T @ g\ndw = dw + x.T @ g", False),
+        ("dw = a.T @ g\ndw += x.T @ g", False),
+        ("dw, db = a.T @ g, g.sum(0)", False),
+    ],
+)
+def test_a_second_assignment_overwrites(code, expected):
+    assert read(code).overwrites == expected

@@ -265,6 +265,23 @@ def test_a_vector_from_its_end():
     assert named(of_sizes(forward, wrong, {"h": (3,), "x": (2, 8)}, {"h": (4,), "x": (3, 7)})) == ["kernel-flipped"]
 
 
+def test_windows_that_are_averaged_are_counted_by_the_backward_pass_of_ones():
+    forward = lambda x: x.unfold(1, 3, 1).sum(-1)  # noqa: E731
+
+    def spread(g: Tensor, x: Tensor) -> Tensor:
+        return sum(F.pad(g, (k, 2 - k)) for k in range(3))
+
+    found = of_sizes(forward, lambda g, x: spread(g, x) / spread(torch.ones_like(g), x), {"x": (2, 8)}, {"x": (3, 6)})
+    assert named(found) == ["averaged-overlap"]
+
+
+def test_a_gradient_of_a_length_of_its_own_is_not_scaled_but_not_linear():
+    found = of_sizes(
+        lambda x, w: x @ w, lambda g, x, w: g @ w.T / g.norm(), *({"x": (n, 3), "w": (3, 2)} for n in (4, 5))
+    )
+    assert named(found) == ["not-linear-in-grad-output", "unexplained"]
+
+
 def soft(x: Tensor) -> Tensor:
     return x.softmax(-1)
 

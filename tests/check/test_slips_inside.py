@@ -277,3 +277,27 @@ def test_the_derivative_of_softmax_for_that_of_its_logarithm() -> None:
 
     found = causes(lambda x, w: (x @ w).log_softmax(1), backward, "x=5x4", "w=4x3")
     assert found == {name: ["derivative-of-activation-wrong"] for name in ("x", "w")}
+
+
+@pytest.mark.parametrize(
+    ("forgetful", "cause"), [(False, "overwrite-instead-of-accumulate"), (True, "unexplained")], ids=["=", "no term"]
+)
+def test_a_weight_that_is_used_twice_and_assigned_to_twice(forgetful: bool, cause: str) -> None:
+    """Where the second use is nowhere in the code, no `=` is at fault."""
+
+    def forward(x: Any, w: Any) -> Any:
+        return np.tanh(x @ w) @ w
+
+    def overwritten(g: Any, x: Any, w: Any) -> Any:
+        h = np.tanh(x @ w)
+        dw = h.T @ g
+        dz = g @ w.T * (1 - h**2)
+        dw = x.T @ dz
+        return dz @ w.T, dw
+
+    def forgotten(g: Any, x: Any, w: Any) -> Any:
+        dz = g @ w.T * (1 - np.tanh(x @ w) ** 2)
+        return dz @ w.T, x.T @ dz
+
+    found = causes(forward, forgotten if forgetful else overwritten, "x=5x4", "w=4x4")
+    assert found == {"x": [], "w": [cause]}

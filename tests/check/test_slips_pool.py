@@ -94,6 +94,7 @@ SLIPS = [
     ("max_pool2d", "overwrite-instead-of-accumulate", unpooled),
     ("max_pool2d", "ties-counted-twice", lambda g, **o: max_dx(g, **o, share=every_maximum)),
     ("max_pool2d", "mask-missing", lambda g, **o: max_dx(g, **o, share=torch.ones_like)),
+    ("max_pool2d", "mask-from-wrong-tensor", lambda g, **o: max_dx(g, **o, share=lambda w: 1 - every_maximum(w))),
     ("max_pool2d", "padding-not-cropped", lambda g, input, **o: windows(g, input, o, float("-inf"), first_maximum)),
     ("avg_pool2d", "overwrite-instead-of-accumulate", lambda g, **o: avg_dx(g, **o, add=False)),
     ("avg_pool2d", "averaged-overlap", lambda g, input, **o: avg_dx(g, input, **o) / overlaps(input, **o).clamp(min=1)),

@@ -378,6 +378,40 @@ def test_ways_to_hand_gradients_back(cls: type) -> None:
         torch.testing.assert_close(gradient, truth)
 
 
+def test_lists_of_numbers_stand_for_arrays() -> None:
+    def times_forward(x: Any, w: Any) -> Any:
+        return [float(a * b) for a, b in zip(x, w, strict=True)], (x, w)
+
+    def times_backward(dout: Any, cache: Any) -> Any:
+        x, w = cache
+        return [d * b for d, b in zip(dout, w, strict=True)], [d * a for d, a in zip(dout, x, strict=True)]
+
+    subject = Subject(of_object((times_forward, times_backward)))
+    run = subject.run({"x": X[0], "w": X[1]})
+    torch.testing.assert_close(run.output, X[0] * X[1])
+    found = run.backward(X[2])
+    for key, right in {"x": X[2] * X[1], "w": X[2] * X[0]}.items():
+        torch.testing.assert_close(found[key], right)
+
+
+@pytest.mark.parametrize("style", ["functions", "class"])
+def test_of_two_inputs_that_look_like_labels_the_first_has_a_gradient(style: str) -> None:
+    class Loss:
+        def forward(self, y: Any, t: Any) -> Any:
+            self.y, self.t = y, t
+            return -np.sum(t * np.log(y))
+
+        def backward(self, grad: Any) -> Any:
+            return -grad * self.t / self.y
+
+    plain = (lambda y, t: -np.sum(t * np.log(y)), lambda grad, y, t: -grad * t / y)
+    y, t = torch.tensor([[0.3, 0.7]], dtype=torch.float64), torch.tensor([[0.0, 1.0]], dtype=torch.float64)
+    run = Subject(of_object(Loss if style == "class" else plain)).run({"y": y, "t": t})
+    found = run.backward(torch.tensor(2.0, dtype=torch.float64))
+    assert run.returned_count is None
+    torch.testing.assert_close(found["y"], -2 * t / y)
+
+
 def test_keyword_only_options_are_passed() -> None:
     def scale(x: Any, *, stride: int = 1) -> Any:
         return x * stride

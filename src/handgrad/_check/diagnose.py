@@ -10,7 +10,7 @@ from .case import OWN, Case, relative_error
 from .probes import linearity
 from .report import Finding
 from .slips import NO_WORD, Path, Slip
-from .slips.constants import averages
+from .slips.constants import averages, vagueness
 from .slips.draw import Draw
 from .slips.elementwise import UNKNOWN
 from .slips.rearranged import rearranged
@@ -67,6 +67,8 @@ def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Fi
     told = [path for path in singles if not any(slip.variant == UNKNOWN for slip in path)]
     path = _first_holding(told, wrong, right) or _first_holding(_pairs(wrong, told), wrong, right)
     path = path or _first_holding(singles, wrong, right) or _last_resort(wrong)
+    if max(map(vagueness, path), default=0) > 1 and linearity(wrong[0].case, name):
+        return ()  # another multiple in each draw, and for each grad_output: divided by its length, say
     return tuple(_finding(slip, wrong) for slip in _worded(path, wrong))
 
 

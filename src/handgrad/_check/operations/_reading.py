@@ -16,6 +16,7 @@ class Reading:
     scatters: bool  # it adds up windows: fold, `dx[i:i + k] += …`
     correlates: bool  # by a library's convolve or correlate, where a flip is part of the call
     crops: bool  # it has a padded image, or takes the first corner of something
+    overwrites: bool  # a name is assigned to twice, the second time without what it was
 
 
 @lru_cache(maxsize=64)
@@ -30,6 +31,7 @@ def read(code: str) -> Reading:
         flips=any(_flips(node, counters) for node in nodes),
         scatters=any(map(_adds_up, calls)) or any(_adds_a_window(node) for node in nodes),
         correlates=any("convolve" in name or "correlate" in name for name in calls),
+        overwrites=_overwrites(nodes),
         crops=any(word in code for word in _PADDED) or any(map(_keeps_a_corner, nodes)),
     )
 
@@ -96,6 +98,18 @@ def _signs(node: ast.expr, counters: set[str], sign: int = 1) -> list[int]:
     if isinstance(node, ast.UnaryOp):
         return _signs(node.operand, counters, sign if isinstance(node.op, ast.UAdd) else -sign)
     return [sign] if isinstance(node, ast.Name) and node.id in counters else []
+
+
+def _overwrites(nodes: list[ast.AST]) -> bool:
+    """Whether `dw = …` stands twice, and the second does not mention dw."""
+    seen: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if name in seen and all(one.id != name for one in _names(node.value)):
+                return True
+            seen.add(name)
+    return False
 
 
 def _adds_up(function: str) -> bool:

@@ -123,6 +123,9 @@ def _ties(this: Pooling) -> Backwards:
         "mask-missing", None, "every entry of a window gets the gradient, not the maximum alone", "mask with the argmax"
     )
     yield (slip,), partial(this.gradient, shares=torch.ones_like(this.shares()))
+    message = "the mask is upside down: it lets through every entry of a window but its maximum"
+    slip = Slip("mask-from-wrong-tensor", "inverted", message, "let the maximum through")
+    yield (slip,), partial(this.gradient, shares=1 - tied(this))
 
 
 def tied(this: Pooling) -> Tensor:

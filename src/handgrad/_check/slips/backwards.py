@@ -73,6 +73,15 @@ def _bias_like(draw: Draw) -> Backwards:
     return iter(())
 
 
+def _averaged(draw: Draw) -> Backwards:
+    """Divided by how many windows meet in an entry, which the backward pass of ones counts."""
+    count = draw.derivative.round()
+    if bool((count >= 1).all()) and count.max() > count.min() and draw.equal(draw.derivative, count):
+        message = "overlapping windows are averaged: right for putting an image together again, wrong for a gradient"
+        slip = Slip("averaged-overlap", None, message, "do not divide by how many windows overlap")
+        yield (slip,), lambda g: draw.backward(g) / count
+
+
 class Sized(Protocol):
     """What has a grad_output and the shape of what came back: a draw, or an operation's view of it."""
 
@@ -195,6 +204,7 @@ _TABLE: tuple[tuple[frozenset[str] | None, Callable[[Draw], Backwards]], ...] = 
     (frozenset({"missing-batch-sum"}), _per_sample),
     (frozenset({"wrong-reduction-axes"}), _summed_per_sample),
     (frozenset({"wrong-reduction-axes", "missing-batch-sum"}), _bias_like),
+    (frozenset({"averaged-overlap"}), _averaged),
     (frozenset({"wrong-return-order"}), _other_gradients),
     (frozenset({"regularizer-included"}), _regularized),
     (frozenset({"updated-weight"}), _stepped),

@@ -130,6 +130,16 @@ def numbers(value: Any) -> Any:
     return array if array.dtype.kind in "fiub" else value
 
 
+def is_listed(value: Any) -> bool:
+    """Whether it is a list of plain numbers, or of such lists: an array as code without a library writes it."""
+    return isinstance(value, list) and bool(value) and all(is_plain(item) or is_listed(item) for item in value)
+
+
+def is_plain(value: object) -> bool:
+    """Whether it is one number, of Python or NumPy."""
+    return isinstance(value, float | int | np.floating | np.integer)
+
+
 def is_complex(value: object) -> bool:
     """Whether it is a tensor, an array or a number with an imaginary part."""
     if isinstance(value, Tensor):

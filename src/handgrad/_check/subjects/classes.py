@@ -72,8 +72,9 @@ class ClassInstance:
             known = {name: leaf for name, leaf in leaves.items() if leaf is not None}
             return _Pass(thing, places, tuple(values), options).forward(given, known, track)
 
+        untouched = {} if track else copy.deepcopy(arguments)  # whatever backward does to what it was given
         start = begin(arguments)
-        start.again = lambda: begin({name: copy.deepcopy(value) for name, value in arguments.items()})
+        start.again = None if track else lambda: begin(copy.deepcopy(untouched))
         return start
 
 
@@ -161,7 +162,7 @@ def _kept(thing: Any) -> dict[str, Any]:
 def _returned(value: Any, given: Mapping[str, Any], parameters: list[str], function: Callable[..., Any]) -> Returned:
     """Gradients by their names where they have any; else those of the inputs come first, then the parameters'."""
     differentiable = [name for name, argument in given.items() if is_floating(argument)]
-    asked = [name for name in differentiable if not is_target(name)]
+    asked = [name for name in differentiable if not is_target(name)] or differentiable[:1]
     items, named = _flat(value)
     items = [] if value is None else items
     by_word = {word(name.rpartition(".")[2]): name for name in (*asked, *parameters)}

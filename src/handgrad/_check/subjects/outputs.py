@@ -13,7 +13,7 @@ import numpy as np
 
 from ..._errors import error
 from . import arguments as args
-from .calling import is_floating, is_numeric
+from .calling import is_floating, is_listed, is_numeric, numbers
 from .returned import is_gradient_name
 from .source import Source, returned_names, source
 
@@ -43,6 +43,7 @@ def split(
 
     `(h, c, cache)` has two where backward is `(dh, dc, cache)`, and `(y, mask)` one where it is `(dy, mask)`.
     """
+    value = tuple(map(_array, value)) if isinstance(value, tuple) else _array(value)
     if not (isinstance(value, tuple | list) and value and is_numeric(value[0])):
         return Outputs((value,))
     if len(value) == 2 and callable(value[1]):
@@ -51,6 +52,10 @@ def split(
     named = dict(zip(names, value, strict=True)) if len(names) == len(value) else {}
     count, bundled = _gradients(backward, _leading(value), {*inputs, *named})
     return Outputs(tuple(value[:count]), list(value[count:]), bundled, named)
+
+
+def _array(value: Any) -> Any:
+    return numbers(value) if is_listed(value) else value
 
 
 def _leading(value: tuple[Any, ...] | list[Any]) -> int:

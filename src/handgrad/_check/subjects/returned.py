@@ -103,6 +103,7 @@ def by_position(
         items.pop()
     tensors = [name for name, argument in arguments.items() if is_numeric(argument) and hasattr(argument, "shape")]
     asked = [name for name in differentiable if not _is_compared(name, arguments[name], loss=loss)]
+    asked = asked or list(differentiable[:1])  # of two that look like labels the first is compared with the other
     orders: list[Sequence[str]] = [tuple(arguments), tensors, differentiable, asked]
     while not strict and items and items[-1] is None and len(items) not in map(len, orders):
         items.pop()

@@ -57,7 +57,7 @@ def inside(draw: Draw, causes: Set[str] | None = None) -> Backwards:
         for key, together in _different(groups).items():
             yield from _slips(record, key, together)
     if asked({"overwrite-instead-of-accumulate"}):
-        yield from reuse.slips(record)
+        yield from reuse.slips(draw, record)
     if asked({"updated-weight"}):
         yield from updates.slips(draw, record)
     if asked(_CONSTANTS):

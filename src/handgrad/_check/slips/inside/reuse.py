@@ -6,13 +6,15 @@ from functools import partial
 
 from torch import Tensor
 
+from ...operations._reading import read
 from .. import Backwards, Linear, Slip
+from ..draw import Draw
 from .recording import Record, Site, Step
 from .replaying import hide, replayed
 
 
-def slips(record: Record) -> Backwards:
-    """The gradient of the first, or of the last turn alone."""
+def slips(draw: Draw, record: Record) -> Backwards:
+    """The gradient of the first, or of the last turn alone; where it is overwritten by name, of any use alone."""
     turns: dict[Site, list[Step]] = {}
     for step in record.steps.values():
         if step.site:  # in the user's code, not where the input is handed over
@@ -20,6 +22,17 @@ def slips(record: Record) -> Backwards:
     for steps in turns.values():
         if len(steps) > 1:
             yield from _one_turn(record, steps)
+    if read(draw.case.code).overwrites:
+        yield from _one_use(record)
+
+
+def _one_use(record: Record) -> Backwards:
+    """Of several places in the code at which the input enters, one."""
+    entering = [step for step in record.steps.values() if step.site and record.enters(step)]
+    for kept in entering if len({step.site for step in entering}) > 1 else ():
+        message = f"only the use in line {kept.line} contributes: a second `=` stands where the uses must add up"
+        slip = Slip("overwrite-instead-of-accumulate", ("use", kept.site), message, "accumulate with `+=`")
+        yield (slip,), _Once(record, entering, kept).gradient
 
 
 def _one_turn(record: Record, steps: list[Step]) -> Backwards:
