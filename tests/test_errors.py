@@ -451,12 +451,65 @@ hg.kfac.conv_transpose1d_factors(ones(2, 3, 8), (3, 4, 3), ones(2, 4, 10), max_b
     kfac.conv_transpose1d_factors: max_bytes must be a positive int.
       max_bytes  1.5
 
-hg.functional._sides.of_linear("linear", ones(2, 3), (4, 5), ones(2, 4))
-    linear: the sizes do not go together.
+hg.per_sample.linear_weight(ones(2, 3), (4, 5), ones(2, 4))
+    per_sample.linear_weight: the sizes do not go together.
       input        (2, 3)
       weight       (4, 5)
       grad_output  (2, 4)
       needed       (N, *, in), (out, in) and (N, *, out)
+
+hg.per_sample.linear_bias(ones())
+    per_sample.linear_bias: grad_output must be (N, *, out) or (out,).
+      grad_output  ()
+
+hg.per_sample.batch_norm_weight(ones(2, 3), ones(4), ones(3), ones(2, 3))
+    per_sample.batch_norm_weight: the running estimates have one number for each channel.
+      running_mean  (4,)
+      running_var   (3,)
+      needed        (3,)
+
+hg.per_sample.group_norm_weight(ones(2, 6), 4, ones(2, 6))
+    per_sample.group_norm_weight: num_groups must divide C.
+      input       (2, 6)     C = 6
+      num_groups  4
+
+hg.per_sample.group_norm_weight_gram(ones(2, 6), 2, ones(2, 5))
+    per_sample.group_norm_weight_gram: input and grad_output must have one size.
+      input        (2, 6)
+      grad_output  (2, 5)
+
+hg.per_sample.group_norm_weight_sqnorm(ones(2, 6) * 1j, 2, ones(2, 6) * 1j)
+    per_sample.group_norm_weight_sqnorm: complex numbers are not normalized.
+      input  torch.complex64
+
+hg.per_sample.group_norm_bias(ones(2))
+    per_sample.group_norm_bias: the operands must be (N, C, *).
+      got  (2,)
+
+hg.per_sample.layer_norm_bias((3, 4), ones(2, 4))
+    per_sample.layer_norm_bias: the last axes of grad_output are not normalized_shape.
+      grad_output  (2, 4)
+      needed       (3, 4)
+
+hg.per_sample.embedding_weight(ones(2, 3), (5, 4), ones(2, 3, 4))
+    per_sample.embedding_weight: input must be a tensor of integers.
+      input  torch.float32
+
+hg.per_sample.embedding_weight_dot(ones(2, 3).long(), (5, 4), ones(2, 4), other=ones(5, 4))
+    per_sample.embedding_weight_dot: the operands do not go together.
+      input        (2, 3)
+      weight       (5, 4)
+      grad_output  (2, 4)
+      needed       (N, *), (V, D) and (N, *, D)
+
+hg.per_sample.embedding_weight(ones(2, 3).long() * 5, (5, 4), ones(2, 3, 4))
+    per_sample.embedding_weight: there are not so many rows.
+      weight  (5, 4)
+      input   5 to 5
+
+hg.kfac.linear_factors(ones(2, 3), (4, 3), ones(2, 4), kind="each")
+    kfac.linear_factors: unknown kind 'each'.
+      known  expand, reduce
 
 collect(ones(2, 3), ones(4))
     Samples: a gradient has another shape.
@@ -480,6 +533,19 @@ collect().dot({torch.nn.Parameter(ones(3)): ones(1)})
     Samples: a direction is not like its parameter.
       got     (1,)
       needed  (3,)
+
+hg.per_sample.Samples(max_bytes=0)
+    Samples: max_bytes must be a positive int.
+      max_bytes  0
+
+collect(ones(2, 3), ones(3)).weighted(ones(3))
+    Samples: coefficients must be one number for each sample, of the operands' kind.
+      coefficients  (3,)     torch.float32
+      needed        (2,)     torch.float32
+
+grouped_twice().factors()
+    Samples.factors: the uses of one weight differ in their groups or in transposition.
+      weight  (4, 2, 1)
 """
 
 RAISING = ["_geometry.py", "_operands.py", "_padding.py", "testing", "functional", "per_sample", "kfac.py"]
@@ -497,13 +563,31 @@ def collect(*gradients_and_parameters: Tensor) -> hg.per_sample.Samples:
     return samples
 
 
+def grouped_twice() -> hg.per_sample.Samples:
+    """What met one weight, once in one group and once in two."""
+    samples, first = hg.per_sample.Samples(), hg.layers.Conv1d(2, 4, 1)
+    second = hg.layers.Conv1d(4, 4, 1, groups=2)
+    second.weight = first.weight
+    y, backward = hg.layers.Sequential(first, second)(ones(3, 2, 5))
+    backward(y, per_sample=samples)
+    return samples
+
+
 def blocks() -> list[tuple[str, str]]:
     calls_and_texts = (block.split("\n", 1) for block in MESSAGES.strip().split("\n\n"))
     return [(call, textwrap.dedent(text)) for call, text in calls_and_texts]
 
 
 def raised(call: str) -> hg.HandgradError:
-    scope = {"hg": hg, "collect": collect, "ones": ones, "np": np, "torch": torch, "conv_loop": conv_loop}
+    scope = {
+        "hg": hg,
+        "collect": collect,
+        "grouped_twice": grouped_twice,
+        "ones": ones,
+        "np": np,
+        "torch": torch,
+        "conv_loop": conv_loop,
+    }
     with pytest.raises(hg.HandgradError) as caught:
         eval(call, scope)
     return caught.value

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 
@@ -34,6 +35,14 @@ class Case:
     input: tuple[int, ...]
     build: Callable[[Any], nn.Module]
     unbatched: bool = True  # whether a sample without the batch axis means the same
+    rows: int = 0  # that the input's integers look up; else it is floating point
+
+    def draw(self, seed: int, size: tuple[int, ...] | None = None) -> Tensor:
+        """An input, in float64 or of integers."""
+        generator, size = torch.Generator().manual_seed(seed), self.input if size is None else size
+        if self.rows:
+            return torch.randint(self.rows, size, generator=generator)
+        return torch.randn(size, dtype=torch.float64, generator=generator)
 
     def __str__(self) -> str:
         return f"{self.layer}: {self.why}"
@@ -109,6 +118,12 @@ CASES = [
     Case("LayerNorm", "no scale", (4, 5, 3), lambda L: L.LayerNorm(3, 0.1, elementwise_affine=False)),
     Case("Dropout", "some", (3, 4, 5), lambda L: L.Dropout(0.3), unbatched=False),  # each call draws anew
     Case("Dropout", "all", (3, 4, 5), lambda L: L.Dropout(1.0), unbatched=False),
+    Case("Embedding", "the plain one", (3, 4), lambda L: L.Embedding(5, 2), rows=5),
+    Case("Embedding", "padding, counted from the end", (3, 4, 2), lambda L: L.Embedding(5, 2, padding_idx=-2), rows=5),
+    Case("Embedding", "each row by how often it is met", (3, 4),
+         lambda L: L.Embedding(5, 2, 1, scale_grad_by_freq=True), unbatched=False, rows=5),
+    Case("Sequential", "integers go in", (3, 4), lambda L: L.Sequential(L.Embedding(5, 2), L.Tanh(), L.Linear(2, 3)),
+         rows=5),
     Case("Flatten", "all but the batch", (3, 4, 5), lambda L: L.Flatten(), unbatched=False),
     Case("Flatten", "axes in the middle", (2, 3, 4, 5), lambda L: L.Flatten(1, 2), unbatched=False),
     Case("Flatten", "already flat", (3, 4), lambda L: L.Flatten(), unbatched=False),

@@ -24,7 +24,7 @@ def test_there_and_back(case: Case) -> None:
         assert repr(twin).replace("inplace=True", "") == repr(module).replace("inplace=True", "")
         assert not twin.training
         torch.testing.assert_close(twin.state_dict(), module.state_dict(), rtol=0, atol=0)
-    x = torch.randn(case.input)
+    x = case.draw(1) if case.rows else case.draw(1).float()
     torch.testing.assert_close(layer(x)[0], module(x).detach())
     torch.testing.assert_close(back(x).detach(), module(x).detach(), rtol=0, atol=0)
 

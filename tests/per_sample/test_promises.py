@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -49,8 +50,22 @@ def tensors(result: Any) -> list[Tensor]:
 
 
 def test_these_are_all_the_functions_of_two_dimensions_and_the_others_have_the_same() -> None:
-    offered = {*hg.per_sample.__all__, *hg.kfac.__all__} - {"Factors", "Samples", "Each"}
+    offered = {name for name in (*hg.per_sample.__all__, *hg.kfac.__all__) if name.startswith("conv")}
     assert offered == {name.replace("2d", f"{dims}d") for name in NAMES for dims in (1, 2, 3)}
+
+
+def test_a_function_says_what_it_takes_and_refuses_the_rest_in_its_own_name() -> None:
+    assert str(inspect.signature(hg.per_sample.linear_weight_dot)).endswith(
+        "grad_output: 'Tensor', *, other: 'Tensor', max_bytes: 'int' = 8388608) -> 'Tensor'"
+    )
+    assert "as in `conv3d_weight`" in hg.per_sample.conv3d_weight_gram.__doc__
+    operands = torch.ones(1, 1, 2), (1, 1, 1), torch.ones(1, 1, 2)
+    with pytest.raises(TypeError, match=r"^conv1d_weight_sqnorm\(\) got an unexpected keyword argument 'other'"):
+        hg.per_sample.conv1d_weight_sqnorm(*operands, other=torch.ones(1, 1, 1))
+    with pytest.raises(TypeError, match=r"^conv1d_weight_dot\(\) missing a required.* argument: 'other'"):
+        hg.per_sample.conv1d_weight_dot(*operands)
+    with pytest.raises(TypeError, match=r"^linear_factors\(\) missing a required argument: 'grad_output'"):
+        hg.kfac.linear_factors(torch.ones(1, 2), (2, 2))
 
 
 @every_function
@@ -166,6 +181,6 @@ def test_the_cheaper_way_is_taken(size: int, groups: int, positions: bool, monke
         function = getattr(_products, f"_squared_norms_by_{way}")
         noted = lambda *operands, way=way, function=function: (taken.append(way), function(*operands))[1]  # noqa: E731
         monkeypatch.setattr(_products, f"_squared_norms_by_{way}", noted)
-    operand = torch.randn(1, 64, size, size)
+    operand = torch.randn(1, 64, size, size, dtype=torch.complex64)  # of real numbers own kernels make the gradients
     hg.per_sample.conv2d_weight_sqnorm(operand, (64, 64 // groups, 3, 3), operand, padding=1, groups=groups)
     assert taken == ["positions" if positions else "gradients"]

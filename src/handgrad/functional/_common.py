@@ -51,7 +51,7 @@ def in_1d_2d_3d(
                 with by_hand():
                     return function(dims, *args, **kwargs)
             except TypeError:  # a wrong call is told of in this function's own name and number of arguments
-                _check_call(call.__name__, signature, *args, **kwargs)
+                check_call(call.__name__, signature, *args, **kwargs)
                 raise
 
         call.__name__ = call.__qualname__ = function.__name__.lstrip("_").replace("_nd", f"{dims}d")
@@ -64,7 +64,8 @@ def in_1d_2d_3d(
     return fixed(1), fixed(2), fixed(3)
 
 
-def _check_call(name: str, signature: inspect.Signature, *args: object, **kwargs: object) -> None:
+def check_call(name: str, signature: inspect.Signature, *args: object, **kwargs: object) -> None:
+    """Raise a `TypeError` in this function's name unless it may be called so."""
     try:
         signature.bind(*args, **kwargs)
     except TypeError as problem:

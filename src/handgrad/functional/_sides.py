@@ -35,6 +35,7 @@ class Sides:
     weight: Ints  # (B, A/G, *K)
     geometry: ConvGeometry
     padding_mode: PaddingMode
+    transposed: bool = False  # whether what the windows read is dy
 
     @property
     def samples(self) -> int:
@@ -115,7 +116,7 @@ def of_transposed(
     weight = as_size(op, "weight_size", weight_size)
     geometry, size = transposed.settle(op, dims, input.shape, weight, stride, padding, output_padding, groups, dilation)
     check_grad_output(op, grad_output.shape, size, geometry, transposed.OUTPUT)
-    return Sides(batched(grad_output, dims), batched(input, dims).conj(), weight, geometry, "zeros")
+    return Sides(batched(grad_output, dims), batched(input, dims).conj(), weight, geometry, "zeros", transposed=True)
 
 
 def of_linear(op: str, input: Tensor, weight_size: Sequence[int], grad_output: Tensor) -> Sides:
@@ -132,9 +133,12 @@ def of_linear(op: str, input: Tensor, weight_size: Sequence[int], grad_output: T
 
 
 def _positions_last(tensor: Tensor) -> Tensor:
-    """(N, *L, features) → (N, features, L); (features,) is one sample."""
+    """(N, *L, features) → (N, features, L); (features,) is one sample, and of no position there is one of zeros."""
     samples = tensor.shape[0] if tensor.dim() > 1 else 1
-    return tensor.reshape(samples, prod(tensor.shape[1:-1]), tensor.shape[-1]).mT
+    positions = prod(tensor.shape[1:-1])
+    if not positions:
+        return tensor.new_zeros(samples, tensor.shape[-1], 1)
+    return tensor.reshape(samples, positions, tensor.shape[-1]).mT
 
 
 def check_max_bytes(op: str, max_bytes: object) -> None:

@@ -11,6 +11,7 @@ from ._container import Identity, Residual, Sequential
 from ._conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ._convert import from_torch, to_torch
 from ._dropout import Dropout
+from ._embedding import Embedding
 from ._layer import Backward, Layer, Pullback
 from ._linear import Flatten, Linear
 from ._normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, LayerNorm
@@ -35,6 +36,7 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GroupNorm",
     "Identity",

@@ -24,6 +24,8 @@ class Sequential(Layer, nn.Sequential):
     Raises `HandgradError` for a child that is no `Layer`, by its name.
     """
 
+    _takes_indices = None
+
     # y = f_n(… f_1(x))          dx = f_1′(… f_n′(dy)),   f′ standing for a backward pass
 
     def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:

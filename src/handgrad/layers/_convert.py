@@ -84,6 +84,8 @@ def _problem(module: nn.Module) -> str | None:
         return "has a forward of its own"
     if getattr(module, "return_indices", False):
         return "returns indices"
+    if isinstance(module, nn.Embedding) and (module.max_norm is not None or module.sparse):
+        return "has max_norm or sparse"
     if isinstance(module, nn.Softmax) and module.dim is None:
         return "has no dim"
     # Hooks have a hand in the output: weight_norm and spectral_norm work so.

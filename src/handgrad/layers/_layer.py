@@ -56,14 +56,15 @@ class Layer(nn.Module):
     class promises holds for it too.
 
     Raises:
-        HandgradError: if the input is no floating-point or complex tensor, has not the parameters' dtype and device
-            (normalization takes halves with parameters in float32, as `torch.nn` does), or cannot go through
-            `forward`; in the backward pass, if `grad_output` has not the output's shape, dtype and device, or if
-            something it needs has changed.
+        HandgradError: if the input is no floating-point or complex tensor (of `Embedding` integers), has not the
+            parameters' dtype and device (normalization takes halves with parameters in float32, as `torch.nn` does), or
+            cannot go through `forward`; in the backward pass, if `grad_output` has not the output's shape, dtype and
+            device, or if something it needs has changed.
     """
 
     _takes_complex: ClassVar[bool] = True
     _takes_halves: ClassVar[bool] = False  # with parameters in float32
+    _takes_indices: ClassVar[bool | None] = False  # and nothing else; None: what its children take
 
     def __call__(self, input: Tensor) -> tuple[Tensor, Backward]:
         """The output, and the function that turns its gradient into the gradient of the input."""
@@ -130,6 +131,11 @@ class Layer(nn.Module):
     def _check_input(self, input: Tensor) -> None:
         own = dict([*self.named_parameters(recurse=False), *self.named_buffers(recurse=False)])
         check_tensors(type(self).__name__, input=input, **own)
+        indices = input.dtype in (torch.int32, torch.int64)
+        if self._takes_indices and not indices:
+            raise self._error("input is no tensor of indices", "`input.long()`", input=facts(input))
+        if self._takes_indices is not False and indices:
+            return
         if not (input.is_floating_point() or (input.is_complex() and self._takes_complex)):
             raise self._error("input is not floating point", "`input.float()`", input=facts(input))
         dtypes = {input.dtype, wide(input)} if self._takes_halves else {input.dtype}

@@ -21,17 +21,17 @@ class Product(Use):
     product, conv(seen, v) with met, and what is left out makes a sum over samples.
     """
 
-    def __init__(self, op: str, sides: Sides, shape: Sequence[int]) -> None:
-        super().__init__(shape, {"seen": sides.seen, "met": sides.met})
+    def __init__(self, op: str, sides: Sides, shape: Sequence[int], max_bytes: int = MAX_BYTES) -> None:
+        super().__init__(shape, {"seen": sides.seen, "met": sides.met}, max_bytes)
         self.op, self.sides = op, sides
 
-    def gradients(self, piece: slice = EVERYTHING, max_bytes: int = MAX_BYTES) -> Tensor:
+    def gradients(self, piece: slice = EVERYTHING) -> Tensor:
         """(n, *shape)."""
         sides = self.sides.part(piece)
         if 0 in self.shape:
             return sides.met.new_zeros(sides.samples, *self.shape, dtype=self.dtype)
         # (n, G, B/G, A/G·K) → (n, B, A/G, *K)
-        return _products.gradients(sides, max_bytes).view(-1, *self.shape)
+        return _products.gradients(sides, self.max_bytes).view(-1, *self.shape)
 
     def weighted(self, coefficients: Tensor | None = None) -> Tensor:
         """(*shape): `conv_weight` of the sides, one of them with each sample times its coefficient."""
@@ -43,25 +43,25 @@ class Product(Use):
             met = met * coefficients.to(self.dtype).view(-1, *[1] * (met.dim() - 1))  # (N,) → (N, 1, …)
         return run(self.op, "conv_weight", self._padded(seen), met, self._geometry).reshape(self.shape)
 
-    def dots(self, direction: Tensor, max_bytes: int = MAX_BYTES) -> Tensor:
+    def dots(self, direction: Tensor) -> Tensor:
         """(N,): ⟨dw[n], v⟩ = ⟨met[n], conv(seen[n], v)⟩, a forward pass with v as the weight and no gradient."""
         out = self.like.new_zeros(self.samples, dtype=self.dtype)
         if 0 in self.shape:
             return out
         v = direction.to(self.dtype).view(self.sides.weight)
-        for piece in self.sides.pieces(0, max_bytes):
+        for piece in self.sides.pieces(0, self.max_bytes):
             part = self.sides.part(piece)
             y = run(self.op, "conv", self._padded(part.seen.conj().to(self.dtype)), v, self._geometry)
             out[piece] = (part.met.to(self.dtype).conj() * y).flatten(1).sum(1)  # (n, B, *L) → (n,)
         return out
 
-    def sqnorms(self, max_bytes: int = MAX_BYTES) -> Tensor:
+    def sqnorms(self) -> Tensor:
         """(N,)."""
-        return _products.squared_norms(self.sides, max_bytes)
+        return _products.squared_norms(self.sides, self.max_bytes)
 
-    def gram(self, max_bytes: int = MAX_BYTES) -> Tensor:
+    def gram(self) -> Tensor:
         """(N, N)."""
-        return _products.gram(self.sides, max_bytes)
+        return _products.gram(self.sides, self.max_bytes)
 
     @property
     def _geometry(self) -> ConvGeometry:
@@ -82,7 +82,7 @@ class Dense(Product):
         # (out, N·L) @ (N·L, in) = (out, in)
         return met.mT.flatten(0, 1).mT @ seen.mT.flatten(0, 1)
 
-    def dots(self, direction: Tensor, max_bytes: int = MAX_BYTES) -> Tensor:  # noqa: ARG002
+    def dots(self, direction: Tensor) -> Tensor:
         """(N,): Σ dy[n] · (v x[n])."""
         seen, met, v = (side.to(self.dtype) for side in (self.sides.seen, self.sides.met, direction))
         # (out, in) @ (N, in, L) = (N, out, L), with met (N, out, L) → (N,)

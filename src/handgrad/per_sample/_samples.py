@@ -13,7 +13,10 @@ from torch import Tensor, nn
 from .._context import by_hand
 from .._errors import HandgradError, error
 from .._watch import watch
-from ._common import check_coefficients
+from ..functional._sides import check_max_bytes
+from ._factors import Factors, Kind, factors
+from ._family import weighted
+from ._product import Product
 from ._use import MAX_BYTES, Total, Use
 
 _COLLECTING: ContextVar[Samples | None] = ContextVar("collecting", default=None)
@@ -61,6 +64,7 @@ class Samples:
     """
 
     def __init__(self, accumulate: bool = True, max_bytes: int = MAX_BYTES) -> None:
+        check_max_bytes("Samples", max_bytes)
         self.accumulate = accumulate
         self.max_bytes = max_bytes
         self._uses: dict[nn.Parameter, list[Use]] = {}
@@ -78,6 +82,7 @@ class Samples:
         if use.samples != known:
             hint = "an axis was joined with the batch, or a layer took an unbatched input's first axis for it"
             raise self._error("the uses disagree about the number of samples", hint, before=known, now=use.samples)
+        use.max_bytes = self.max_bytes
         self._uses.setdefault(parameter, []).append(use)
         self._checks.append(watch("Samples", None, **use.operands))
 
@@ -88,14 +93,12 @@ class Samples:
     @by_hand()
     def gradients(self) -> dict[nn.Parameter, Tensor]:
         """{parameter: (N, *shape)}, in the operands' dtype."""
-        return {
-            parameter: use.gradients(max_bytes=self.max_bytes).to(use.like.dtype) for parameter, use in self._each()
-        }
+        return {parameter: use.gradients().to(use.like.dtype) for parameter, use in self._each()}
 
     @by_hand()
     def sqnorms(self) -> dict[nn.Parameter, Tensor]:
         """{parameter: (N,)}: the squared norms of each sample's gradients, in at least float32."""
-        return {parameter: use.sqnorms(self.max_bytes) for parameter, use in self._each()}
+        return {parameter: use.sqnorms() for parameter, use in self._each()}
 
     def sqnorm(self) -> Tensor:
         """(N,): the squared norm of each sample's gradient with respect to all parameters together."""
@@ -113,12 +116,12 @@ class Samples:
         for parameter, direction in directions.items():
             if direction.shape != parameter.shape:
                 raise self._error("a direction is not like its parameter", got=direction.shape, needed=parameter.shape)
-        return self._sum(use.dots(directions[parameter], self.max_bytes) for parameter, use in self._each(directions))
+        return self._sum(use.dots(directions[parameter]) for parameter, use in self._each(directions))
 
     @by_hand()
     def gram(self) -> Tensor:
         """(N, N): the inner products of all samples' gradients with each other, the first (row) conjugate."""
-        return self._sum(use.gram(self.max_bytes) for _, use in self._each())
+        return self._sum(use.gram() for _, use in self._each())
 
     @by_hand()
     def weighted(self, coefficients: Tensor | Mapping[nn.Parameter, Tensor]) -> dict[nn.Parameter, Tensor]:
@@ -132,9 +135,28 @@ class Samples:
         mapping = coefficients if isinstance(coefficients, Mapping) else dict.fromkeys(self._uses, coefficients)
         result = {}
         for parameter, use in self._each(mapping):
-            check_coefficients("Samples", mapping[parameter], use.samples, use.like)
-            result[parameter] = use.weighted(mapping[parameter]).to(use.like.dtype)
+            result[parameter] = weighted("Samples", use, mapping[parameter])
         return result
+
+    @by_hand()
+    def factors(self, kind: Kind = "expand", bias: bool = False) -> dict[nn.Parameter, Factors]:
+        """{weight: Factors}: the Kronecker factors of `hg.kfac`, of the weights of convolutions and linear layers.
+
+        The positions of several uses of one weight are positions of one; so they are shared, whatever shared them.
+
+        Args:
+            kind: 'expand' or 'reduce'.
+            bias: whether A has a row and a column more, for a bias as one more weight; not of transposed convolutions.
+
+        Raises:
+            HandgradError: for another kind, or a weight that was used with different numbers of groups.
+        """
+        found = {}
+        for parameter, _ in self._each():
+            uses = [use.sides for use in self._uses[parameter] if isinstance(use, Product)]
+            if len(uses) == len(self._uses[parameter]):
+                found[parameter] = factors("Samples.factors", uses, kind, self.max_bytes, bias)
+        return found
 
     def _each(self, wanted: Iterable[nn.Parameter] | None = None) -> Iterator[tuple[nn.Parameter, Use]]:
         """Parameters, all or some, each with the sum of its uses."""

@@ -24,52 +24,58 @@ class Use(ABC):
     in at least float32.
     """
 
-    def __init__(self, shape: Sequence[int], operands: dict[str, Tensor]) -> None:
+    def __init__(self, shape: Sequence[int], operands: dict[str, Tensor], max_bytes: int = MAX_BYTES) -> None:
         self.shape = torch.Size(shape)  # the parameter's
         self.operands = operands  # N first, each
+        self.max_bytes = max_bytes  # what the work may take beside operands and result, but at least one sample's share
         self.like = next(iter(operands.values()))
         self.samples = self.like.shape[0]
         self.dtype = wide(self.like)
 
     @abstractmethod
-    def gradients(self, piece: slice = EVERYTHING, max_bytes: int = MAX_BYTES) -> Tensor:
+    def gradients(self, piece: slice = EVERYTHING) -> Tensor:
         """(n, *shape): dw[n] of some samples."""
 
     @abstractmethod
     def weighted(self, coefficients: Tensor | None = None) -> Tensor:
         """(*shape): Σ a[n] · dw[n]; without coefficients the ordinary gradient."""
 
-    def sqnorms(self, max_bytes: int = MAX_BYTES) -> Tensor:
+    def sqnorms(self) -> Tensor:
         """(N,): ‖dw[n]‖², from a few gradients at a time."""
         out = self.like.new_zeros(self.samples, dtype=self.dtype.to_real())
-        for piece in self.pieces(max_bytes):
+        for piece in self.pieces(self.max_bytes):
             # (n, *shape) → (n, numbers) → (n,)
-            out[piece] = torch.linalg.vector_norm(self.gradients(piece, max_bytes).flatten(1), dim=1).square_()
+            out[piece] = torch.linalg.vector_norm(self.gradients(piece).flatten(1), dim=1).square_()
         return out
 
-    def dots(self, direction: Tensor, max_bytes: int = MAX_BYTES) -> Tensor:
+    def dots(self, direction: Tensor) -> Tensor:
         """(N,): ⟨dw[n], v⟩."""
         out = self.like.new_zeros(self.samples, dtype=self.dtype)
-        for piece in self.pieces(max_bytes):
+        for piece in self.pieces(self.max_bytes):
             # (n, numbers) @ (numbers,) = (n,)
-            out[piece] = self.gradients(piece, max_bytes).flatten(1).conj() @ direction.to(self.dtype).flatten()
+            out[piece] = self.gradients(piece).flatten(1).conj() @ direction.to(self.dtype).flatten()
         return out
 
-    def gram(self, max_bytes: int = MAX_BYTES) -> Tensor:
+    def gram(self) -> Tensor:
         """(N, N): ⟨dw[n], dw[m]⟩, from pairs of pieces; what stands above the diagonal is mirrored below it."""
         out = self.like.new_zeros(self.samples, self.samples, dtype=self.dtype)
-        pieces = list(self.pieces(max_bytes // 2))
+        pieces = list(self.pieces(self.max_bytes // 2))
         for i, rows in enumerate(pieces):
-            first = self.gradients(rows, max_bytes).flatten(1)
+            first = self.gradients(rows).flatten(1)
             for columns in pieces[i:]:
-                second = first if columns is rows else self.gradients(columns, max_bytes).flatten(1)
+                second = first if columns is rows else self.gradients(columns).flatten(1)
                 block = first.conj() @ second.mT  # (n, numbers) @ (numbers, m) = (n, m)
                 out[rows, columns], out[columns, rows] = block, block.mH
         return out
 
+    @property
+    def entries(self) -> int:
+        """How many numbers `gradients` makes for a sample."""
+        return prod(self.shape)
+
     def pieces(self, max_bytes: int) -> Iterator[slice]:
-        """Slices of the batch, each at least one sample: as many as have gradients that fit."""
-        step = max(1, max_bytes // max(1, prod(self.shape) * self.dtype.itemsize))
+        """Slices of the batch, each at least one sample: as many as have what `gradients` makes of them fit."""
+        step = max(1, max_bytes // max(1, self.entries * self.dtype.itemsize))
         return (slice(start, min(start + step, self.samples)) for start in range(0, self.samples, step))
 
 
@@ -84,7 +90,7 @@ class Summed(Use):
         super().__init__(shape, factors)
         self.axes = list(axes)
 
-    def gradients(self, piece: slice = EVERYTHING, max_bytes: int = MAX_BYTES) -> Tensor:  # noqa: ARG002
+    def gradients(self, piece: slice = EVERYTHING) -> Tensor:
         """(n, *shape)."""
         terms = self._terms(piece)
         return (terms.sum(self.axes) if self.axes else terms).view(-1, *self.shape)
@@ -95,6 +101,11 @@ class Summed(Use):
         if coefficients is not None:
             terms = terms * coefficients.to(terms.dtype).view(-1, *[1] * (terms.dim() - 1))  # (N,) → (N, 1, …)
         return terms.sum([0, *self.axes]).view(self.shape)
+
+    @property
+    def entries(self) -> int:
+        """Those before the sum."""
+        return prod(self.like.shape[1:])
 
     def _terms(self, piece: slice) -> Tensor:
         return reduce(torch.mul, (factor[piece].to(self.dtype) for factor in self.operands.values()))
@@ -125,20 +136,20 @@ class Total(Use):
     """Several uses of one parameter: the gradient is their sum, and its norm is not the sum of theirs."""
 
     def __init__(self, uses: Sequence[Use]) -> None:
-        super().__init__(uses[0].shape, {str(i): use.like for i, use in enumerate(uses)})
+        super().__init__(uses[0].shape, {str(i): use.like for i, use in enumerate(uses)}, uses[0].max_bytes)
         self.uses = uses
 
-    def gradients(self, piece: slice = EVERYTHING, max_bytes: int = MAX_BYTES) -> Tensor:
+    def gradients(self, piece: slice = EVERYTHING) -> Tensor:
         """(n, *shape)."""
-        return self._sum(lambda use: use.gradients(piece, max_bytes))
+        return self._sum(lambda use: use.gradients(piece))
 
     def weighted(self, coefficients: Tensor | None = None) -> Tensor:
         """(*shape)."""
         return self._sum(lambda use: use.weighted(coefficients))
 
-    def dots(self, direction: Tensor, max_bytes: int = MAX_BYTES) -> Tensor:
+    def dots(self, direction: Tensor) -> Tensor:
         """(N,)."""
-        return self._sum(lambda use: use.dots(direction, max_bytes))
+        return self._sum(lambda use: use.dots(direction))
 
     def _sum(self, of: Callable[[Use], Tensor]) -> Tensor:
         return reduce(torch.add, map(of, self.uses))
