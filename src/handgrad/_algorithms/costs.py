@@ -32,8 +32,10 @@ _SINGLE, _DOUBLE = torch.float32, torch.float64
 # that read much padding; all others.
 _RATES: dict[str, dict[tuple[str, torch.dtype], Cost]] = {
     "narrow": {
-        ("depthwise", _SINGLE): Cost(15, 14, 16, 11),
-        ("depthwise", _DOUBLE): Cost(15, 6, 7, 5),
+        ("depthwise", _SINGLE): Cost(15, 22, 24, 20),
+        ("depthwise", _DOUBLE): Cost(15, 7, 7, 6),
+        ("gemm", _SINGLE): Cost(15, 10, 13, 7),
+        ("gemm", _DOUBLE): Cost(15, 5, 6, 4),
         ("native", _SINGLE): Cost(5, 14, 14, 9),
         ("native", _DOUBLE): Cost(5, 1.5, 1.5, 1.5),
     },
@@ -98,6 +100,8 @@ def seconds(name: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, th
         rate *= _SLOWER_WITHOUT_AVX512
     if name == "reference" and found == "narrow":
         rate /= 16
+    if name == "depthwise":  # a lane for each group, however many there are
+        rate *= min(1, geometry.groups * a.element_size() / 32)
     return cost.call * 1e-6 + flops(op, a, b, geometry) * (4 if a.is_complex() else 1) / rate
 
 

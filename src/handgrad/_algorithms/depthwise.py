@@ -1,19 +1,20 @@
-"""Channels that stand alone, or in groups of a few: the direct form of the kernels, vectorised along the image.
+"""Channels that stand alone, or in groups of a few: kernels of their own, a lane of a vector for each group.
 
-With one input channel in a group there is no product of matrices to speak of. The kernels of `gemm` then read a
-channel's padded image once and keep the taps of its few outputs in registers; that form is all that this module runs.
+With one input channel in a group there is no product of matrices to speak of. Neighbouring groups do the same, so their
+numbers are woven into vectors, and every product and sum is one of whole vectors, however short a row is.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from .._geometry import ConvGeometry
 from . import gemm
 from .costs import sizes
-from .gemm import conv, conv_input, conv_weight
-
-__all__ = ["conv", "conv_input", "conv_weight", "refusal"]
+from .gemm import fields, five, plan, run_table, three
+from .gemm.lanes_table import lanes_table
+from .gemm.tables import Layout
 
 NARROW = 4  # channels of a group, on either side
 
@@ -24,3 +25,66 @@ def refusal(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:
     if geometry.groups == 1 or max(per_group, O // geometry.groups) > NARROW:
         return f"each group must have at most {NARROW} channels, and there must be several groups"
     return gemm.refusal(op, a, b, geometry)
+
+
+def conv(x: Tensor, w: Tensor, geometry: ConvGeometry, bias: Tensor | None = None) -> Tensor:
+    """x (N, C, *I), w (O, C/G, *K) → y (N, O, *L), whose sums may start from a bias (O,)."""
+    y = x.new_empty(x.shape[0], w.shape[0], *geometry.output)
+    m, c, *taps = w.stride()
+    M, C = w.shape[0] // geometry.groups, w.shape[1]
+    layout = Layout(five(x), five(y), (m, c, M * m), three(taps))
+    _follow(x, w, y, plan.forward_classes(geometry), geometry, (M, C), layout, bias)
+    return y
+
+
+def conv_input(w: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
+    """w (O, C/G, *K), dy (N, O, *L) → dx (N, C, *I)."""
+    dx = dy.new_empty(dy.shape[0], geometry.groups * w.shape[1], *geometry.input)
+    o, c, *taps = w.stride()
+    M, C = w.shape[1], w.shape[0] // geometry.groups
+    layout = Layout(five(dy), five(dx), (c, o, C * o), three(taps))
+    _follow(dy, w, dx, plan.backward_classes(geometry), geometry, (M, C), layout)
+    return dx
+
+
+def conv_weight(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
+    """x (N, C, *I), dy (N, O, *L) → dw (O, C/G, *K)."""
+    G, N = geometry.groups, x.shape[0]
+    M, C = dy.shape[1] // G, x.shape[1] // G
+    dw = x.new_empty(G * M, C, *geometry.kernel)
+    if 0 in (*x.shape, *dy.shape):
+        return dw.zero_()
+    m, c, *taps = dw.stride()
+    layout = Layout(five(x), five(dy), (m, c, M * m), three(taps))
+    table = lanes_table(plan.forward_classes(geometry), _kernel(geometry), (N, G, M, C), x.element_size(), layout, True)
+    parts = dw if table.pieces == 1 else dw.new_empty(table.pieces, *dw.shape)
+    run_table("lanes_meet", table, x, {fields.OTHER: dy.data_ptr(), fields.OUT: parts.data_ptr()})
+    return dw if table.pieces == 1 else torch.sum(parts, 0, out=dw)
+
+
+def _follow(
+    source: Tensor,
+    w: Tensor,
+    out: Tensor,
+    classes: plan.Classes,
+    geometry: ConvGeometry,
+    channels: tuple[int, int],
+    layout: Layout,
+    bias: Tensor | None = None,
+) -> None:
+    """Fill `out`; channels are M and C a group."""
+    if 0 in (*source.shape, *out.shape):
+        out.zero_()
+        return
+    sizes, size = (source.shape[0], geometry.groups, *channels), source.element_size()
+    table = lanes_table(classes, _kernel(geometry), sizes, size, layout, False)
+    pointers = {
+        fields.WEIGHT: w.data_ptr(),
+        fields.OUT: out.data_ptr(),
+        fields.BIAS: 0 if bias is None else bias.data_ptr(),
+    }
+    run_table("lanes_follow", table, source, pointers)
+
+
+def _kernel(geometry: ConvGeometry) -> tuple[int, ...]:
+    return (1,) * (3 - geometry.dims) + geometry.kernel

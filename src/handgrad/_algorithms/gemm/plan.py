@@ -84,8 +84,8 @@ def backward_axes(geometry: ConvGeometry) -> tuple[Axes, ...]:
 
     Classes that no tap reaches are left out: there dx is zero.
     """
-    reached = ([axis for axis in classes if axis.taps] for classes in backward_classes(geometry))
-    return tuple(itertools.product(*reached))
+    depth, height, width = ([axis for axis in classes if axis.taps] for classes in backward_classes(geometry))
+    return tuple(itertools.product(depth, height, width))
 
 
 Classes = tuple[tuple[Axis, ...], tuple[Axis, ...], tuple[Axis, ...]]  # of each axis the positions read by like taps

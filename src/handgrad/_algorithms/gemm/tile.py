@@ -22,54 +22,54 @@ from .machine import Kind
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
 
-def _scalar(kind: Kind) -> ir.Type:
+def scalar_of(kind: Kind) -> ir.Type:
     return ir.FloatType() if kind.size == 4 else ir.DoubleType()
 
 
-def _vector(kind: Kind) -> ir.VectorType:
-    return ir.VectorType(_scalar(kind), kind.width)
+def vector_of(kind: Kind) -> ir.VectorType:
+    return ir.VectorType(scalar_of(kind), kind.width)
 
 
 def _number(kind: Kind) -> types.Type:
     return types.float32 if kind.size == 4 else types.float64
 
 
-def _int(value: int) -> ir.Constant:
+def integer(value: int) -> ir.Constant:
     return ir.Constant(_I64, value)
 
 
 def _address(builder: ir.IRBuilder, base: ir.Value, element: ir.Value, kind: Kind) -> ir.Value:
     """base + element · size, as a pointer; every address is an integer until here."""
-    step = builder.mul(element, _int(kind.size))
-    return builder.inttoptr(builder.add(base, step), _scalar(kind).as_pointer())
+    step = builder.mul(element, integer(kind.size))
+    return builder.inttoptr(builder.add(base, step), scalar_of(kind).as_pointer())
 
 
 def _load(builder: ir.IRBuilder, base: ir.Value, element: ir.Value, kind: Kind) -> ir.Value:
-    pointer = builder.bitcast(_address(builder, base, element, kind), _vector(kind).as_pointer())
+    pointer = builder.bitcast(_address(builder, base, element, kind), vector_of(kind).as_pointer())
     return builder.load(pointer, align=kind.size)
 
 
 def _store(builder: ir.IRBuilder, value: ir.Value, base: ir.Value, element: ir.Value, kind: Kind) -> None:
-    pointer = builder.bitcast(_address(builder, base, element, kind), _vector(kind).as_pointer())
+    pointer = builder.bitcast(_address(builder, base, element, kind), vector_of(kind).as_pointer())
     builder.store(value, pointer, align=kind.size)
 
 
 def _spread(builder: ir.IRBuilder, one: ir.Value, kind: Kind) -> ir.Value:
     """A scalar in every lane."""
-    empty = ir.Constant(_vector(kind), ir.Undefined)
+    empty = ir.Constant(vector_of(kind), ir.Undefined)
     lanes = ir.Constant(ir.VectorType(_I32, kind.width), [0] * kind.width)
     return builder.shuffle_vector(builder.insert_element(empty, one, ir.Constant(_I32, 0)), empty, lanes)
 
 
-def _fma(builder: ir.IRBuilder, kind: Kind) -> Callable[[ir.Value, ir.Value, ir.Value], ir.Value]:
+def fma_of(builder: ir.IRBuilder, kind: Kind) -> Callable[[ir.Value, ir.Value, ir.Value], ir.Value]:
     name = f"llvm.fma.v{kind.width}{kind.name}"
     function = builder.module.globals.get(name) or ir.Function(
-        builder.module, ir.FunctionType(_vector(kind), [_vector(kind)] * 3), name
+        builder.module, ir.FunctionType(vector_of(kind), [vector_of(kind)] * 3), name
     )
     return lambda a, b, c: builder.call(function, [a, b, c])
 
 
-def _accumulate(
+def accumulate(
     builder: ir.IRBuilder,
     count: ir.Value,
     start: Sequence[ir.Value],
@@ -78,13 +78,13 @@ def _accumulate(
     """A loop over 0 ≤ k < count that carries accumulators in registers; with count 0 they are what they started as."""
     before = builder.block
     loop, after = builder.append_basic_block("k"), builder.append_basic_block("done")
-    builder.cbranch(builder.icmp_signed(">", count, _int(0)), loop, after)
+    builder.cbranch(builder.icmp_signed(">", count, integer(0)), loop, after)
     builder.position_at_end(loop)
     k = builder.phi(_I64)
     held = [builder.phi(value.type) for value in start]
     new = step(k, held)
-    following = builder.add(k, _int(1))
-    k.add_incoming(_int(0), before)
+    following = builder.add(k, integer(1))
+    k.add_incoming(integer(0), before)
     k.add_incoming(following, builder.block)
     for phi, first, later in zip(held, start, new, strict=True):
         phi.add_incoming(first, before)
@@ -111,28 +111,28 @@ def product_tile(kind: Kind, rows: int, vectors: int) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
             count, a, b, offset, c, ldc, start, adds = args
             cells = [
-                builder.add(builder.mul(ldc, _int(i)), _int(v * kind.width))
+                builder.add(builder.mul(ldc, integer(i)), integer(v * kind.width))
                 for i in range(rows)
                 for v in range(vectors)
             ]
-            ones = [builder.load(_address(builder, start, _int(i), kind)) for i in range(rows)]
+            ones = [builder.load(_address(builder, start, integer(i), kind)) for i in range(rows)]
             first = [wide for one in ones for wide in [_spread(builder, one, kind)] * vectors]
             table = builder.inttoptr(offset, _I32.as_pointer())
 
             def step(k: ir.Value, held: Sequence[ir.Value]) -> list[ir.Value]:
                 at = builder.sext(builder.load(builder.gep(table, [k])), _I64)
-                row = [_load(builder, b, builder.add(at, _int(v * kind.width)), kind) for v in range(vectors)]
-                column = builder.mul(k, _int(rows))
+                row = [_load(builder, b, builder.add(at, integer(v * kind.width)), kind) for v in range(vectors)]
+                column = builder.mul(k, integer(rows))
                 new = []
                 for i in range(rows):
-                    one = builder.load(_address(builder, a, builder.add(column, _int(i)), kind))
+                    one = builder.load(_address(builder, a, builder.add(column, integer(i)), kind))
                     wide = _spread(builder, one, kind)
                     new += [fma(wide, row[v], held[i * vectors + v]) for v in range(vectors)]
                 return new
 
-            fma = _fma(builder, kind)
-            sums = _accumulate(builder, count, first, step)
-            with builder.if_else(builder.icmp_signed("!=", adds, _int(0))) as (added, stored):
+            fma = fma_of(builder, kind)
+            sums = accumulate(builder, count, first, step)
+            with builder.if_else(builder.icmp_signed("!=", adds, integer(0))) as (added, stored):
                 with added:
                     for value, cell in zip(sums, cells, strict=True):
                         _store(builder, builder.fadd(value, _load(builder, c, cell, kind)), c, cell, kind)
@@ -157,14 +157,14 @@ def dot_tile(kind: Kind, rows: int, columns: int) -> Any:
     def tile(typingctx: Any, count: Any, a: Any, a_row: Any, b: Any, offset: Any, c: Any) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
             count, a, a_row, b, offset, c = args
-            fma = _fma(builder, kind)
+            fma = fma_of(builder, kind)
             table = builder.inttoptr(offset, _I32.as_pointer())
-            starts = [builder.sext(builder.load(builder.gep(table, [_int(j)])), _I64) for j in range(columns)]
-            lines = [builder.mul(a_row, _int(i)) for i in range(rows)]
-            zero = ir.Constant(_vector(kind), [0.0] * kind.width)
+            starts = [builder.sext(builder.load(builder.gep(table, [integer(j)])), _I64) for j in range(columns)]
+            lines = [builder.mul(a_row, integer(i)) for i in range(rows)]
+            zero = ir.Constant(vector_of(kind), [0.0] * kind.width)
 
             def step(q: ir.Value, held: Sequence[ir.Value]) -> list[ir.Value]:
-                at = builder.mul(q, _int(kind.width))
+                at = builder.mul(q, integer(kind.width))
                 left = [_load(builder, a, builder.add(line, at), kind) for line in lines]
                 new = list(held)
                 for j, begin in enumerate(starts):
@@ -173,11 +173,11 @@ def dot_tile(kind: Kind, rows: int, columns: int) -> Any:
                         new[i * columns + j] = fma(left[i], right, held[i * columns + j])
                 return new
 
-            dots = _accumulate(builder, count, [zero] * (rows * columns), step)
+            dots = accumulate(builder, count, [zero] * (rows * columns), step)
             dots += [zero] * (-len(dots) % kind.width)
             for i, sums in enumerate(_added(builder, dots, kind.width)):
-                old = _load(builder, c, _int(i * kind.width), kind)
-                _store(builder, builder.fadd(old, sums), c, _int(i * kind.width), kind)
+                old = _load(builder, c, integer(i * kind.width), kind)
+                _store(builder, builder.fadd(old, sums), c, integer(i * kind.width), kind)
             return context.get_dummy_value()
 
         return types.void(*[types.intp] * 6), emit
@@ -204,7 +204,7 @@ def mover(kind: Kind, width: int) -> Any:
     @intrinsic
     def move(typingctx: Any, to: Any, source: Any) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-            pointer = ir.VectorType(_scalar(kind), width).as_pointer()
+            pointer = ir.VectorType(scalar_of(kind), width).as_pointer()
             to, source = (builder.inttoptr(address, pointer) for address in args)
             builder.store(builder.load(source, align=kind.size), to, align=kind.size)
             return context.get_dummy_value()
@@ -220,7 +220,7 @@ def zeroer(kind: Kind) -> Any:
     @intrinsic
     def clear(typingctx: Any, to: Any) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-            _store(builder, ir.Constant(_vector(kind), [0.0] * kind.width), args[0], _int(0), kind)
+            _store(builder, ir.Constant(vector_of(kind), [0.0] * kind.width), args[0], integer(0), kind)
             return context.get_dummy_value()
 
         return types.void(types.intp), emit
@@ -235,8 +235,8 @@ def masked_mover(kind: Kind) -> Any:
     def move(typingctx: Any, to: Any, source: Any, mask: Any) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
             to, source, mask = args
-            zero = ir.Constant(_vector(kind), [0.0] * kind.width)
-            at = _int(0)
+            zero = ir.Constant(vector_of(kind), [0.0] * kind.width)
+            at = integer(0)
             open_ = builder.fcmp_ordered(">", _load(builder, mask, at, kind), zero)
             _store(builder, builder.select(open_, _load(builder, source, at, kind), zero), to, at, kind)
             return context.get_dummy_value()
@@ -253,10 +253,10 @@ def halver(kind: Kind, width: int) -> Any:
     def halve(typingctx: Any, to: Any, source: Any) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
             to, source = args
-            vector = ir.VectorType(_scalar(kind), width)
+            vector = ir.VectorType(scalar_of(kind), width)
             low, high = (
                 builder.load(builder.inttoptr(at, vector.as_pointer()), align=kind.size)
-                for at in (source, builder.add(source, _int((width - 1) * kind.size)))
+                for at in (source, builder.add(source, integer((width - 1) * kind.size)))
             )
             lanes = [2 * i if 2 * i < width else 2 * i + 1 for i in range(width)]
             even = builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(_I32, width), lanes))
@@ -276,7 +276,7 @@ def transposer(kind: Kind) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
             to, to_row, source, source_row = args
             width = kind.width
-            rows = [_load(builder, source, builder.mul(source_row, _int(i)), kind) for i in range(width)]
+            rows = [_load(builder, source, builder.mul(source_row, integer(i)), kind) for i in range(width)]
             halves = [[n + i // 2 + (i % 2) * width for i in range(width)] for n in (0, width // 2)]
             masks = [ir.Constant(ir.VectorType(_I32, width), half) for half in halves]
             for _ in range(width.bit_length() - 1):
@@ -284,7 +284,7 @@ def transposer(kind: Kind) -> Any:
                 pairs = [(rows[i], rows[i + width // 2]) for i in range(width // 2)]
                 rows = [builder.shuffle_vector(a, b, mask) for a, b in pairs for mask in masks]
             for i, row in enumerate(rows):
-                _store(builder, row, to, builder.mul(to_row, _int(i)), kind)
+                _store(builder, row, to, builder.mul(to_row, integer(i)), kind)
             return context.get_dummy_value()
 
         return types.void(*[types.intp] * 4), emit
@@ -364,6 +364,6 @@ def take(typingctx: Any, base: Any, index: Any) -> Any:
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         base, index = args
         place = builder.gep(builder.inttoptr(base, _I64.as_pointer()), [index])
-        return builder.atomic_rmw("add", place, _int(1), "monotonic")
+        return builder.atomic_rmw("add", place, integer(1), "monotonic")
 
     return types.intp(types.intp, types.intp), emit
