@@ -40,12 +40,8 @@ ROUNDING = 0.03  # where a ReLU's input is 0 but for rounding its gradient flips
 def cnn() -> layers.Sequential:
     """(N, 1, 28, 28) → (N, 10)."""
     return layers.Sequential(
-        layers.Conv2d(1, 32, 3, padding=1),
-        layers.ReLU(),
-        layers.MaxPool2d(2),
-        layers.Conv2d(32, 64, 3, padding=1),
-        layers.ReLU(),
-        layers.MaxPool2d(2),
+        layers.Sequential(layers.Conv2d(1, 32, 3, padding=1), layers.ReLU(), layers.MaxPool2d(2)),
+        layers.Sequential(layers.Conv2d(32, 64, 3, padding=1), layers.ReLU(), layers.MaxPool2d(2)),
         layers.Flatten(),
         layers.Linear(64 * 7 * 7, 10),
     )
@@ -57,9 +53,8 @@ def resnet20() -> layers.Sequential:
         _block(C, O, 1 + (O > C)) for C, O in ((16, 16),) * 3 + ((16, 32), *((32, 32),) * 2, (32, 64), *((64, 64),) * 2)
     ]
     return layers.Sequential(
-        *_conv_norm(3, 16, 3, 1),
-        layers.ReLU(),
-        *(layer for block in blocks for layer in block),
+        layers.Sequential(*_conv_norm(3, 16, 3, 1), layers.ReLU()),
+        *blocks,
         layers.AdaptiveAvgPool2d(1),
         layers.Flatten(),
         layers.Linear(64, 10),
@@ -70,10 +65,10 @@ def _conv_norm(C: int, O: int, kernel: int, stride: int) -> tuple[layers.Layer, 
     return layers.Conv2d(C, O, kernel, stride, kernel // 2, bias=False), layers.BatchNorm2d(O)
 
 
-def _block(C: int, O: int, stride: int) -> tuple[layers.Layer, ...]:
+def _block(C: int, O: int, stride: int) -> layers.Sequential:
     body = layers.Sequential(*_conv_norm(C, O, 3, stride), layers.ReLU(), *_conv_norm(O, O, 3, 1))
     shortcut = layers.Sequential(*_conv_norm(C, O, 1, stride)) if C != O else None
-    return layers.Residual(body, shortcut), layers.ReLU()
+    return layers.Sequential(layers.Residual(body, shortcut), layers.ReLU())
 
 
 NETWORKS = {"cnn": (cnn, (1, 28, 28)), "resnet20": (resnet20, (3, 32, 32))}
@@ -92,7 +87,7 @@ def explicit(net: layers.Sequential, images: Tensor, labels: Tensor) -> tuple[nn
         grad = loss_backward()
         del output, backward, loss_backward
         for optimizer in reversed(optimizers):
-            grad = backwards.pop()(grad)
+            grad = backwards.pop()(grad, needs_input=bool(backwards))  # of the images nobody needs a gradient
             if optimizer:
                 optimizer.step()
                 optimizer.zero_grad()

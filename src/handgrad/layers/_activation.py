@@ -6,6 +6,7 @@ A complex derivative is conjugated, the framework's convention; for real numbers
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -19,15 +20,16 @@ class ReLU(Layer, nn.ReLU):
 
     # y = max(x, 0)          dx = dy where x > 0, else 0
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
-        output = F.relu(input)
+    def forward(self, input: Tensor, over: bool = False) -> tuple[Tensor, Pullback]:
+        output = F.relu(input, inplace=over)
 
         def backward(grad_output: Tensor) -> Tensor:
-            # where(output > 0, …) takes four times as long. ∞ where x > 0, else 0, for 1/1 − 1 = 0 and 1/0 − 1 = ∞
-            bound = output.clone().eq_(0).reciprocal_().sub_(1)
-            return torch.clamp(grad_output, -bound, bound, out=bound)
+            return _where_positive(grad_output, output, 0)  # where(output > 0, dy, 0) takes twenty times as long
 
         return output, backward
+
+
+_where_positive: Callable[[Tensor, Tensor, float], Tensor] = torch.ops.aten.threshold_backward
 
 
 class LeakyReLU(Layer, nn.LeakyReLU):

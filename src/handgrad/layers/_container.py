@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import overload
 
+import torch
 from torch import Tensor, nn
 
-from ._layer import Backward, Layer, Pullback
+from ._activation import ReLU
+from ._layer import Backward, Layer, Pullback, fresh
+from ._pooling import MaxPoolNd
 
 
 class Identity(Layer, nn.Identity):
@@ -28,10 +31,14 @@ class Sequential(Layer, nn.Sequential):
 
     # y = f_n(… f_1(x))          dx = f_1′(… f_n′(dy)),   f′ standing for a backward pass
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
+    # What one child alone has made and does not need, the next may write over: half of the memory, and of the time
+    # that the system takes to hand it out.
+
+    def forward(self, input: Tensor, over: bool = False) -> tuple[Tensor, Pullback]:
         output, backwards = input, list[Backward]()
-        for name, child in self._modules.items():
-            output, child_backward = _layer(self, name, child)(output)
+        for child in self._in_order():
+            output, child_backward = child._over(output) if over else child(output)
+            over = child._is_fresh()
             backwards.append(child_backward)
 
         def backward(grad_output: Tensor, needs_input: bool = True) -> Tensor | None:
@@ -40,6 +47,18 @@ class Sequential(Layer, nn.Sequential):
             return backwards[0](grad_output, needs_input=needs_input) if backwards else grad_output
 
         return output, backward
+
+    def _in_order(self) -> list[Layer]:
+        """The children, each ReLU behind the maximum pooling that follows it: the same numbers from fewer."""
+        order = [_layer(self, name, child) for name, child in self._modules.items()]
+        for i in range(1, len(order)):
+            if _commute(order[i - 1], order[i]):
+                order[i - 1 : i + 1] = order[i], order[i - 1]
+        return order
+
+    def _is_fresh(self) -> bool:
+        own = type(self).forward is Sequential.forward and self._is_unwatched()
+        return own and len(self) > 0 and self._in_order()[-1]._is_fresh()
 
     @overload
     def __getitem__(self, idx: int) -> Layer: ...
@@ -78,6 +97,7 @@ class Residual(Layer, PlainResidual):
 
     # y = f(x) + s(x)          dx = f′(dy) + s′(dy).   He, Zhang, Ren, Sun, 2015
 
+    @fresh
     def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         output, body = _layer(self, "body", self.body)(input)
         around, shortcut = _layer(self, "shortcut", Identity() if self.shortcut is None else self.shortcut)(input)
@@ -89,7 +109,17 @@ class Residual(Layer, PlainResidual):
             dx, around = (branch(grad_output, needs_input=needs_input) for branch in (body, shortcut))
             return None if dx is None or around is None else dx + around
 
-        return output + around, backward
+        spare = _layer(self, "body", self.body)._is_fresh()
+        return torch.add(output, around, out=output if spare else None), backward
+
+
+def _commute(first: Layer, second: Layer) -> bool:
+    """Whether they are a ReLU and a maximum over windows: max(max(x_i, 0)) = max(max(x_i), 0), and where it is 0 no
+    gradient passes. Not so of a window that sees nothing, whose maximum is −∞: a dilated one may.
+    """
+    if type(first).forward is not ReLU.forward or not isinstance(second, MaxPoolNd) or second.may_be_blind():
+        return False
+    return type(second).forward is MaxPoolNd.forward and first._is_unwatched() and second._is_unwatched()
 
 
 def _layer(parent: Layer, name: str, child: nn.Module | None) -> Layer:

@@ -15,7 +15,7 @@ from ..functional._common import batched
 from ..functional._sides import Sides, of_conv, of_transposed
 from ..per_sample._product import Product
 from ..per_sample._use import Summed, by_channel
-from ._layer import Layer, Pullback
+from ._layer import Layer, Pullback, fresh
 
 
 class _ConvNd(Layer):
@@ -28,6 +28,7 @@ class _ConvNd(Layer):
     _sides: ClassVar[Callable[..., Sides]] = staticmethod(of_conv)
     _settings: ClassVar[tuple[str, ...]] = ("stride", "padding", "dilation", "groups", "padding_mode")
 
+    @fresh
     def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         settings: dict[str, Any] = {name: getattr(self, name) for name in self._settings}
         weight = self.weight  # the tensors are named here, where the skeleton can see what the backward pass needs

@@ -7,14 +7,15 @@ with its source as a comment, the forward pass, and nested in it the backward pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from inspect import signature
-from typing import ClassVar, Protocol, cast, overload
+from typing import ClassVar, Protocol, TypeVar, cast, overload
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as modules
 
 from .._context import by_hand
 from .._errors import HandgradError, error
@@ -25,6 +26,9 @@ from ..per_sample._use import Use
 
 Pullback = Callable[..., Tensor | None]
 """What a layer's `forward` returns beside the output, a function of `grad_output` (and `needs_input`, if it has it)."""
+
+
+Forward = TypeVar("Forward", bound=Callable[..., tuple[Tensor, Pullback]])
 
 
 class Backward(Protocol):
@@ -68,10 +72,27 @@ class Layer(nn.Module):
 
     def __call__(self, input: Tensor) -> tuple[Tensor, Backward]:
         """The output, and the function that turns its gradient into the gradient of the input."""
+        return self._computed(input)
+
+    def _over(self, input: Tensor) -> tuple[Tensor, Backward]:
+        """The same of an input that nobody else has a use for: the layer may write over it, if it can."""
+        over = _takes(type(self).forward, "over") and self._is_unwatched()
+        return self._computed(input, over=True) if over else self(input)
+
+    def _is_fresh(self) -> bool:
+        """Whether the output is a tensor that nobody else holds, this layer's backward pass included."""
+        return getattr(type(self).forward, "fresh", False) and self._is_unwatched()
+
+    def _is_unwatched(self) -> bool:
+        """Whether only what the class says happens to input and output: a hook could keep them, or look at them."""
+        everywhere = modules._global_forward_hooks, modules._global_forward_pre_hooks
+        return not any((self._forward_hooks, self._forward_pre_hooks, *everywhere, "forward" in vars(self)))
+
+    def _computed(self, input: Tensor, **options: bool) -> tuple[Tensor, Backward]:
         self._check_input(input)
         with by_hand():
             try:
-                output, gradient = super().__call__(input.detach())
+                output, gradient = super().__call__(input.detach(), **options)
             except (HandgradError, torch.OutOfMemoryError):
                 raise
             except (RuntimeError, IndexError, TypeError, ValueError) as refusal:  # PyTorch's, of what it computed
@@ -123,13 +144,13 @@ class Layer(nn.Module):
         needs_input: bool = True,
     ) -> Tensor | None:
         check(grad_output)
-        skips = not needs_input and "needs_input" in signature(gradient).parameters
+        skips = not needs_input and _takes(gradient, "needs_input")
         with by_hand(), nullcontext() if per_sample is None else collected_by(per_sample):
             grad_input = gradient(grad_output.detach(), **({"needs_input": False} if skips else {}))
         return grad_input if needs_input else None
 
     def _check_input(self, input: Tensor) -> None:
-        own = dict([*self.named_parameters(recurse=False), *self.named_buffers(recurse=False)])
+        own = _given(self._parameters | self._buffers)
         check_tensors(type(self).__name__, input=input, **own)
         indices = input.dtype in (torch.int32, torch.int64)
         if self._takes_indices and not indices:
@@ -147,7 +168,7 @@ class Layer(nn.Module):
     def _check_backward(self, output: Tensor, gradient: Pullback) -> Callable[[Tensor], None]:
         """What to check before the backward pass: the gradient's facts, and that nothing has changed since now."""
         name, wanted = type(self).__name__, facts(output)
-        check_unchanged = watch(name, gradient, **dict(self.named_parameters(recurse=False)))
+        check_unchanged = watch(name, gradient, **_given(self._parameters))
 
         def check(grad_output: Tensor) -> None:
             check_tensors(name, grad_output=grad_output)
@@ -159,6 +180,22 @@ class Layer(nn.Module):
 
     def _error(self, problem: str, hint: object = None, **rows: object) -> HandgradError:
         return error(type(self).__name__, problem, hint, **rows)
+
+
+def fresh(forward: Forward) -> Forward:
+    """Mark a `forward` whose output is new memory, of which its backward pass needs nothing."""
+    forward.fresh = True  # type: ignore[attr-defined]
+    return forward
+
+
+def _given(tensors: Mapping[str, Tensor | None]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+
+def _takes(function: Callable[..., object], name: str) -> bool:
+    """Whether it has a parameter of this name."""
+    code = getattr(function, "__code__", None)  # asking for a signature takes longer than a small layer
+    return name in (code.co_varnames[: code.co_argcount] if code else signature(function).parameters)
 
 
 def _add(parameter: nn.Parameter, gradient: Tensor) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..functional._sides import of_linear
 from ..per_sample._product import Dense
 from ..per_sample._use import by_last
-from ._layer import Layer, Pullback
+from ._layer import Layer, Pullback, fresh
 
 
 class Linear(Layer, nn.Linear):
@@ -16,6 +15,7 @@ class Linear(Layer, nn.Linear):
 
     # y = x Wᵀ + b          dx = dy W,   dW = Σ_n dy_nᵀ x_n,   db = Σ_n dy_n
 
+    @fresh
     def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         weight = self.weight
         if input.shape[-1:] != weight.shape[1:]:
@@ -23,9 +23,8 @@ class Linear(Layer, nn.Linear):
             raise self._error(problem, input=input.shape, weight=weight.shape)
 
         def backward(grad_output: Tensor, needs_input: bool = True) -> Tensor | None:
-            sides = of_linear("Linear", input, weight.shape, grad_output)
             shift = by_last(weight.shape[:1], grad_output=grad_output)
-            self.accumulate_grad(weight=Dense("Linear", sides, weight.shape), bias=shift)
+            self.accumulate_grad(weight=Dense("Linear", input, weight.shape, grad_output), bias=shift)
             return grad_output @ weight.conj() if needs_input else None
 
         return F.linear(input, weight, self.bias), backward

@@ -10,21 +10,25 @@ from torch import Tensor, nn
 
 from .._tensors import wide
 from ..per_sample._use import Summed, by_channel, by_last
-from ._layer import Layer, Pullback
+from ._layer import Layer, Pullback, fresh
 
 Upstream = Callable[[Tensor], Tensor]
 
 
-def _standardize(input: Tensor, axes: list[int], eps: float) -> tuple[Tensor, Upstream, Tensor, Tensor]:
-    """x̂ with mean 0 and variance 1 over the axes, its backward pass, and μ and σ² (biased, axes kept with size 1)."""
+def _centred(input: Tensor, axes: list[int], over: bool) -> tuple[Tensor, Tensor]:
+    """x − μ, in the input's own memory if it may be written over, and μ (axes kept with size 1)."""
+    mean = input.mean(axes, keepdim=True)
+    centred = torch.sub(input, mean, out=input if over else None)
+    rest = centred.mean(axes, keepdim=True)  # the mean of numbers far from 0 is rounded as coarsely as they are
+    return centred.sub_(rest), mean + rest
+
+
+def _standardize(input: Tensor, axes: list[int], eps: float, over: bool) -> tuple[Tensor, Upstream]:
+    """x̂ with mean 0 and variance 1 over the axes, and its backward pass."""
     # x̂ = r (x − μ),  r = 1/√(σ² + ε)          dx = r (dx̂ − mean(dx̂) − x̂ · mean(dx̂ x̂))
     # The two means are there because μ and r depend on x.   Ioffe, Szegedy, 2015, section 3
-    mean = input.mean(axes, keepdim=True)
-    centred = input - mean  # before it is squared, or the variance of numbers far from 0 would cancel
-    rest = centred.mean(axes, keepdim=True)  # the mean of numbers far from 0 is rounded as coarsely as they are
-    mean, centred = mean + rest, centred.sub_(rest)
-    variance = centred.square().mean(axes, keepdim=True)
-    rate = (variance + eps).rsqrt()
+    centred, _ = _centred(input, axes, over)  # before it is squared, or a variance of numbers far from 0 would cancel
+    rate = (centred.square().mean(axes, keepdim=True) + eps).rsqrt()
     output = centred.mul_(rate)
 
     def backward(grad: Tensor) -> Tensor:
@@ -32,7 +36,7 @@ def _standardize(input: Tensor, axes: list[int], eps: float) -> tuple[Tensor, Up
         grad_input = grad.addcmul(output, along, value=-1)  # in one piece of memory: new ones take longer than the sums
         return grad_input.sub_(grad.mean(axes, keepdim=True)).mul_(rate)
 
-    return output, backward, mean, variance
+    return output, backward
 
 
 class _Norm(Layer):
@@ -44,15 +48,20 @@ class _Norm(Layer):
     weight: nn.Parameter | None
     bias: nn.Parameter | None
 
-    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
-        output, upstream = self._normalized(input.to(wide(input)))
+    @fresh
+    def forward(self, input: Tensor, over: bool = False) -> tuple[Tensor, Pullback]:
+        widened = input.to(wide(input))
+        output, upstream = self._normalized(widened, over or widened is not input)
 
         def backward(grad_output: Tensor) -> Tensor:
             return upstream(grad_output.to(wide(grad_output))).to(grad_output.dtype)
 
         return output.to(input.dtype), backward
 
-    def _normalized(self, input: Tensor) -> tuple[Tensor, Upstream]:
+    def _is_fresh(self) -> bool:
+        return self.weight is not None and super()._is_fresh()  # without it x̂ goes out, and the backward pass needs it
+
+    def _normalized(self, input: Tensor, over: bool) -> tuple[Tensor, Upstream]:
         raise NotImplementedError
 
     def _check_channels(self, input: Tensor, ranks: tuple[int, ...] | None, channels: int) -> None:
@@ -93,36 +102,45 @@ class _BatchNormNd(_Norm):
 
     # μ and σ² are a channel's, over the batch and all positions; in evaluation its running estimates, two constants
 
-    def _normalized(self, input: Tensor) -> tuple[Tensor, Upstream]:
+    def _normalized(self, input: Tensor, over: bool) -> tuple[Tensor, Upstream]:
         self._check_channels(input, self._ranks, self.num_features)
-        shape = _by_channel(input)
         if self.training or self.running_mean is None or self.running_var is None:
-            standard, upstream = self._by_batch(input)
-        else:
-            rate = (self.running_var.to(input.dtype) + self.eps).rsqrt().view(shape)
-            standard, upstream = (input - self.running_mean.view(shape)) * rate, lambda grad: grad * rate
-        return self._affine(standard, upstream)
+            return self._by_batch(input, over)
+        shape = _by_channel(input)
+        rate = (self.running_var.to(input.dtype) + self.eps).rsqrt().view(shape)
+        return self._affine((input - self.running_mean.view(shape)) * rate, lambda grad: grad * rate)
 
-    def _by_batch(self, input: Tensor) -> tuple[Tensor, Upstream]:
+    # y = s c + β,   c = x − μ,   s = γ r          dx = s (dy − mean(dy) − x̂ · mean(dy x̂)),   x̂ = r c
+    # As γ is a channel's too, dγ = Σ dy x̂ and dβ = Σ dy are these means already
+
+    def _by_batch(self, input: Tensor, over: bool) -> tuple[Tensor, Upstream]:
         count = input.numel() // self.num_features
         if count == 1:
             raise self._error("1 value a channel has no variance", input=input.shape)
-        axes = [axis for axis in range(input.ndim) if axis != 1]
-        standard, upstream, mean, variance = _standardize(input, axes, self.eps)
-        upstream = self._mixing(upstream)
+        axes, shape = [axis for axis in range(input.ndim) if axis != 1], _by_channel(input)
+        centred, mean = _centred(input, axes, over)
+        output = centred.square()
+        count = max(count, 1)  # of an empty batch all sums are 0, and so are its gradients
+        variance = output.sum(axes, keepdim=True) / count
+        rate = (variance + self.eps).rsqrt()
+        scale = rate if self.weight is None else rate * self.weight.view(shape)
+        torch.mul(centred, scale, out=output)  # in the memory of the squares: new memory takes longer than the product
+        output = output if self.bias is None else output.add_(self.bias.view(shape))
         if self.training:
-            self._track(mean.flatten(), variance.flatten(), count)
-        return standard, upstream
+            self._track(mean.flatten(), variance.flatten(), input.numel() // self.num_features)
 
-    def _mixing(self, upstream: Upstream) -> Upstream:
         def backward(grad: Tensor) -> Tensor:
             self._refuse_samples(
                 "batch statistics mix the samples, and no gradient belongs to one of them",
                 "`layer.eval()`, or GroupNorm instead: `hg.layers.GroupNorm(groups, channels)`",
             )
-            return upstream(grad)
+            total, products = grad.sum(axes, keepdim=True), grad * centred
+            along = products.sum(axes, keepdim=True) * rate
+            self.accumulate_grad(weight=along.flatten(), bias=total.flatten())
+            torch.addcmul(grad, centred, along * rate, value=-1 / count, out=products)
+            return products.sub_(total / count).mul_(scale)
 
-        return backward
+        return output, backward
 
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Move the running estimates towards the batch's; without a momentum they are the mean over all batches."""
@@ -162,13 +180,13 @@ class GroupNorm(_Norm, nn.GroupNorm):
 
     # μ and σ² are a sample's and a group's, over its channels and all positions.   Wu, He, 2018
 
-    def _normalized(self, input: Tensor) -> tuple[Tensor, Upstream]:
+    def _normalized(self, input: Tensor, over: bool) -> tuple[Tensor, Upstream]:
         self._check_channels(input, None, self.num_channels)
         if input.numel() == self.num_groups:
             raise self._error("1 value a group has no variance", input=input.shape)
         split = self.num_groups, self.num_channels // self.num_groups
         groups = torch.unflatten(input, 1, split)  # (N, C, …) = (N, G, C/G, …)
-        standard, upstream, *_ = _standardize(groups, [*range(2, groups.ndim)], self.eps)
+        standard, upstream = _standardize(groups, [*range(2, groups.ndim)], self.eps, over)
 
         def ungrouped(grad: Tensor) -> Tensor:
             return upstream(torch.unflatten(grad, 1, split)).flatten(1, 2)  # (N, C, …) = (N, G, C/G, …) and back
@@ -181,11 +199,11 @@ class LayerNorm(_Norm, nn.LayerNorm):
 
     # μ and σ² are over the last axes, of everything before them.   Ba, Kiros, Hinton, 2016
 
-    def _normalized(self, input: Tensor) -> tuple[Tensor, Upstream]:
+    def _normalized(self, input: Tensor, over: bool) -> tuple[Tensor, Upstream]:
         shape = self.normalized_shape
         if input.shape[-len(shape) :] != shape:
             raise self._error("the input's last axes are not normalized_shape", input=input.shape, needed=shape)
-        standard, upstream, *_ = _standardize(input, [*range(-len(shape), 0)], self.eps)
+        standard, upstream = _standardize(input, [*range(-len(shape), 0)], self.eps, over)
         return self._affine(standard, upstream, by_last)
 
 

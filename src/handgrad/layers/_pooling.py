@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ._averaging import along
-from ._layer import Layer, Pullback
+from ._layer import Layer, Pullback, fresh
 
 
-class _MaxPoolNd(Layer):
+class MaxPoolNd(Layer):
+    """Maximum over windows of `_dims` axes."""
+
     # y_o = x_m(o) with m(o) the place of the maximum in window o          dx_i = Σ dy_o over the o with m(o) = i
     # Of equal maxima m(o) is PyTorch's choice: the first, row by row.
 
@@ -24,6 +26,7 @@ class _MaxPoolNd(Layer):
     _dims: ClassVar[int]
     _pool: ClassVar[Callable[..., Any]]
 
+    @fresh
     def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         if self.return_indices:
             raise self._error("return_indices is not supported", "build it without return_indices")
@@ -38,6 +41,10 @@ class _MaxPoolNd(Layer):
             return grad_input.scatter_add_(-1, places, grads).view(shape)
 
         return output.contiguous() if input.is_contiguous() else output, backward
+
+    def may_be_blind(self) -> bool:
+        """Whether a window may see nothing but padding: a dilated one's taps may lie to both sides of the input."""
+        return any(along(axis, self._dims, self.dilation) > 1 for axis in range(-self._dims, 0))
 
     def _blind(self, input: torch.Size, output: torch.Size) -> dict[int, list[int]]:
         """Of each axis the windows that see nothing but padding: a dilated kernel may step over everything else."""
@@ -65,19 +72,19 @@ def _innermost(input: Tensor, dims: int) -> Tensor:
     return input.movedim(-dims - 1, -1).contiguous().movedim(-1, -dims - 1)
 
 
-class MaxPool1d(_MaxPoolNd, nn.MaxPool1d):
+class MaxPool1d(MaxPoolNd, nn.MaxPool1d):
     """Maximum over windows of (N, C, L) or (C, L); raises `HandgradError` for `return_indices`."""
 
     _dims, _pool = 1, staticmethod(F.max_pool1d)
 
 
-class MaxPool2d(_MaxPoolNd, nn.MaxPool2d):
+class MaxPool2d(MaxPoolNd, nn.MaxPool2d):
     """Maximum over windows of (N, C, H, W) or (C, H, W); raises `HandgradError` for `return_indices`."""
 
     _dims, _pool = 2, staticmethod(F.max_pool2d)
 
 
-class MaxPool3d(_MaxPoolNd, nn.MaxPool3d):
+class MaxPool3d(MaxPoolNd, nn.MaxPool3d):
     """Maximum over windows of (N, C, D, H, W) or (C, D, H, W); raises `HandgradError` for `return_indices`."""
 
     _dims, _pool = 3, staticmethod(F.max_pool3d)
