@@ -534,6 +534,11 @@ collect().dot({torch.nn.Parameter(ones(3)): ones(1)})
       got     (1,)
       needed  (3,)
 
+changed().sqnorms()
+    Samples: what gradients are made of has changed since the backward pass.
+      shape  (2, 3)
+    hint: ask before anything is changed in place
+
 hg.per_sample.Samples(max_bytes=0)
     Samples: max_bytes must be a positive int.
       max_bytes  0
@@ -563,6 +568,14 @@ def collect(*gradients_and_parameters: Tensor) -> hg.per_sample.Samples:
     return samples
 
 
+def changed() -> hg.per_sample.Samples:
+    """What met a parameter, and what its gradients were made of is not what it was."""
+    gradients = ones(2, 3)
+    samples = collect(gradients, ones(3))
+    gradients.zero_()
+    return samples
+
+
 def grouped_twice() -> hg.per_sample.Samples:
     """What met one weight, once in one group and once in two."""
     samples, first = hg.per_sample.Samples(), hg.layers.Conv1d(2, 4, 1)
@@ -581,6 +594,7 @@ def blocks() -> list[tuple[str, str]]:
 def raised(call: str) -> hg.HandgradError:
     scope = {
         "hg": hg,
+        "changed": changed,
         "collect": collect,
         "grouped_twice": grouped_twice,
         "ones": ones,

@@ -17,10 +17,10 @@ from ._errors import error
 def watch(operation: str, closure: object, **parameters: Tensor) -> Callable[[], None]:
     """A check for later: it raises if, since now, a parameter or a tensor that the closure holds was changed."""
     held = [*parameters.items(), *_held(closure)]
-    before = [_state(tensor) for _, tensor in held]
+    before = [state_of(tensor) for _, tensor in held]
 
     def check() -> None:
-        changed = [name for (name, tensor), state in zip(held, before, strict=True) if _state(tensor) != state]
+        changed = [name for (name, tensor), state in zip(held, before, strict=True) if state_of(tensor) != state]
         if changed:
             hint = "backward comes first: before the optimizer's step, and before anything is changed in place"
             raise error(operation, f"{' and '.join(dict.fromkeys(changed))} changed since the forward pass", hint)
@@ -48,6 +48,6 @@ def _variables(function: object) -> Iterator[tuple[str, object]]:
                 continue
 
 
-def _state(tensor: Tensor) -> tuple[object, ...]:
+def state_of(tensor: Tensor) -> tuple[object, ...]:
     """It differs after a change in place, which inference tensors do not count, and after a conversion."""
     return None if tensor.is_inference() else tensor._version, tensor.dtype, tensor.device

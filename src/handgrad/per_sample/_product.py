@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 from torch import Tensor
 
 from .._algorithms.run import run
 from .._geometry import ConvGeometry
 from .._padding import pad, padded
-from ..functional._sides import Sides
+from ..functional._sides import Sides, of_linear
 from . import _products
 from ._use import EVERYTHING, MAX_BYTES, Use
 
@@ -23,7 +24,13 @@ class Product(Use):
 
     def __init__(self, op: str, sides: Sides, shape: Sequence[int], max_bytes: int = MAX_BYTES) -> None:
         super().__init__(shape, {"seen": sides.seen, "met": sides.met}, max_bytes)
-        self.op, self.sides = op, sides
+        self.op = op
+        self._make: Callable[[], Sides] = lambda: sides
+
+    @cached_property
+    def sides(self) -> Sides:
+        """What the gradients are products of."""
+        return self._make()
 
     def gradients(self, piece: slice = EVERYTHING) -> Tensor:
         """(n, *shape)."""
@@ -74,16 +81,23 @@ class Product(Use):
 class Dense(Product):
     """A fully connected layer's, whose ordinary gradient is one product over samples and positions together."""
 
+    def __init__(self, op: str, input: Tensor, shape: Sequence[int], grad_output: Tensor) -> None:
+        """Of x (N, *, in) or (in,), the size (out, in) and dy (N, *, out) or (out,)."""
+        operands = {"input": input, "grad_output": grad_output}
+        Use.__init__(self, shape, {name: side if side.dim() > 1 else side[None] for name, side in operands.items()})
+        self.op = op
+        self._make = lambda: of_linear(op, input, shape, grad_output)
+
     def weighted(self, coefficients: Tensor | None = None) -> Tensor:
         """(out, in): Σ a[n] · dy[n]ᵀ x[n]."""
-        seen, met = self.sides.seen, self.sides.met
+        x, dy = self.operands.values()
         if coefficients is not None:
-            seen, met = seen.to(self.dtype), met.to(self.dtype) * coefficients.to(self.dtype).view(-1, 1, 1)
-        # (out, N·L) @ (N·L, in) = (out, in)
-        return met.mT.flatten(0, 1).mT @ seen.mT.flatten(0, 1)
+            x, dy = x.to(self.dtype), dy.to(self.dtype) * coefficients.to(self.dtype).view(-1, *[1] * (dy.dim() - 1))
+        # (N, *, out) → (out, N·L), and (N, *, in) → (N·L, in)
+        return dy.flatten(0, -2).mT @ x.flatten(0, -2).conj()
 
     def dots(self, direction: Tensor) -> Tensor:
         """(N,): Σ dy[n] · (v x[n])."""
-        seen, met, v = (side.to(self.dtype) for side in (self.sides.seen, self.sides.met, direction))
-        # (out, in) @ (N, in, L) = (N, out, L), with met (N, out, L) → (N,)
-        return (met.conj() * (v @ seen.conj())).sum((1, 2))
+        x, dy, v = (side.to(self.dtype) for side in (*self.operands.values(), direction))
+        # (N, *, in) @ (in, out) = (N, *, out), with dy → (N,)
+        return (dy.conj() * (x @ v.mT)).flatten(1).sum(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import reduce
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .._context import by_hand
 from .._errors import HandgradError, error
-from .._watch import watch
+from .._watch import state_of
 from ..functional._sides import check_max_bytes
 from ._factors import Factors, Kind, factors
 from ._family import weighted
@@ -68,7 +68,7 @@ class Samples:
         self.accumulate = accumulate
         self.max_bytes = max_bytes
         self._uses: dict[nn.Parameter, list[Use]] = {}
-        self._checks: list[Callable[[], None]] = []
+        self._states: list[tuple[Tensor, object]] = []
 
     def collect(self, parameter: nn.Parameter, use: Use) -> None:
         """Take one use of a parameter; backward passes call this.
@@ -84,7 +84,7 @@ class Samples:
             raise self._error("the uses disagree about the number of samples", hint, before=known, now=use.samples)
         use.max_bytes = self.max_bytes
         self._uses.setdefault(parameter, []).append(use)
-        self._checks.append(watch("Samples", None, **use.operands))
+        self._states += [(tensor, state_of(tensor)) for tensor in use.operands.values()]
 
     def parameters(self) -> list[nn.Parameter]:
         """The parameters that the pass met, the last layer's first."""
@@ -160,8 +160,10 @@ class Samples:
 
     def _each(self, wanted: Iterable[nn.Parameter] | None = None) -> Iterator[tuple[nn.Parameter, Use]]:
         """Parameters, all or some, each with the sum of its uses."""
-        for check in self._checks:
-            check()
+        for tensor, before in self._states:
+            if state_of(tensor) != before:
+                problem = "what gradients are made of has changed since the backward pass"
+                raise self._error(problem, "ask before anything is changed in place", shape=tensor.shape)
         for parameter in self._uses if wanted is None else wanted:
             uses = self._uses.get(parameter)
             if not uses:

@@ -108,7 +108,8 @@ class Summed(Use):
         return prod(self.like.shape[1:])
 
     def _terms(self, piece: slice) -> Tensor:
-        return reduce(torch.mul, (factor[piece].to(self.dtype) for factor in self.operands.values()))
+        factors = self.operands.values() if piece is EVERYTHING else [side[piece] for side in self.operands.values()]
+        return reduce(torch.mul, (factor.to(self.dtype) for factor in factors))
 
 
 def by_channel(shape: Sequence[int], **factors: Tensor) -> Summed:

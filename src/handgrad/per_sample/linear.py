@@ -46,8 +46,8 @@ def linear(op: str, input: Tensor, weight_size: Sequence[int], grad_output: Tens
     Raises:
         HandgradError: where shapes, dtypes, devices or numbers do not go together.
     """
-    sides = of_linear(op, input, weight_size, grad_output)
-    return Dense(op, sides, sides.weight[:2])
+    shape = of_linear(op, input, weight_size, grad_output).weight[:2]
+    return Dense(op, input, shape, grad_output)
 
 
 @by_hand()
