@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from handgrad._check import cases
+from handgrad._check import cases, check
 from handgrad._check.inputs import Draw
 from handgrad._check.probes import probe
 from handgrad._check.subjects import Subject
@@ -102,6 +102,18 @@ class Erases(Stale):
 
 def test_what_an_object_does_to_its_input_does_not_make_it_unrepeatable():
     assert class_found(Erases()) == [(None, "inputs-modified")]
+
+
+def test_what_changes_from_call_to_call_is_said_to_do_that_and_nothing_else():
+    calls = []
+
+    def backward(g, x):
+        calls.append(1)
+        return 2 * g * x + 1e-3 * len(calls)
+
+    assert found((square, backward), (3, 4)) == [("x", "not-repeatable")]
+    (gradient,) = check((square, backward), inputs=["x=3x4"]).gradients
+    assert gradient.findings[0].cause == "not-repeatable"
 
 
 def test_random_numbers_of_an_object_start_anew_as_well():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handgrad._check.operations._reading import read
+from handgrad._check.reading import read
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,12 @@ def dx_columns_last(g, x, w, o):
     return (g.flatten(2).transpose(1, 2).reshape(-1, g.shape[1])) @ w.reshape(w.shape[0], -1)
 
 
+def dx_columns_channels_last(g, x, w, o):
+    """(N, L, K, C), as a window view of channels-last code gives them."""
+    cols = w.flatten(2).permute(2, 1, 0)[None, None] @ g.flatten(2).mT[:, :, None, :, None]
+    return cols[..., 0]
+
+
 def dx_not_cropped(g, x, w, o):
     return vjp(padded(x, o), w, g, "x", {**o, "padding": 0})
 
@@ -248,6 +254,7 @@ def dw_of_last_sample(g, x, w, o):
 SLIPS = [
     (dx_fold_forgotten, "column-form"),
     (dx_columns_last, "column-form"),
+    (dx_columns_channels_last, "column-form"),
     (dx_not_cropped, "padding-not-cropped"),
     (dx_first_corner, "wrong-crop"),
     (dx_last_corner, "wrong-crop"),

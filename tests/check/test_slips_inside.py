@@ -301,3 +301,18 @@ def test_a_weight_that_is_used_twice_and_assigned_to_twice(forgetful: bool, caus
 
     found = causes(forward, forgotten if forgetful else overwritten, "x=5x4", "w=4x4")
     assert found == {"x": [], "w": [cause]}
+
+
+def two_steps(x: Any, w: Any, u: Any, b: Any) -> Any:
+    return np.tanh(x @ w + np.tanh(x @ w + b) @ u + b)
+
+
+def test_the_same_derivative_in_every_step_behind_a_sum() -> None:
+    def backward(g: Any, x: Any, w: Any, u: Any, b: Any) -> Any:
+        h1 = np.tanh(x @ w + b)
+        d2 = g * (1 - np.tanh(x @ w + h1 @ u + b))
+        d1 = d2 @ u.T * (1 - h1)
+        return (d1 + d2) @ w.T, x.T @ (d1 + d2), h1.T @ d2, (d1 + d2).sum(0)
+
+    found = causes(two_steps, backward, "x=5x4", "w=4x3", "u=3x3", "b=3")
+    assert found == {name: ["derivative-of-activation-wrong"] for name in ("x", "w", "u", "b")}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .case import OWN, Case, relative_error
-from .probes import linearity
+from .probes import linearity, repeatability
 from .report import Finding
 from .slips import NO_WORD, Path, Slip
 from .slips.constants import averages, vagueness
@@ -55,7 +55,8 @@ def _nothing_to_search(wrong: list[Draw]) -> tuple[Finding, ...]:
         message = f"the crop left nothing: {tuple(empty.user.shape)} for {expected}, as `[pad:-pad]` does at padding 0"
         fix = "crop `[pad : pad + size]`"
         return (Finding("wrong-crop", message, fix=fix, evidence={"shape": list(empty.user.shape)}),)
-    return ()
+    again = repeatability(wrong[0].case, name)
+    return (again,) if again is not None else ()
 
 
 def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Finding, ...]:

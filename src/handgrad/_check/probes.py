@@ -23,7 +23,25 @@ About = tuple[str | None, Finding]  # the gradient that a finding is about; None
 
 def probe(case: Case, subject: Subject) -> tuple[About, ...]:
     """What the code does beside returning gradients, at one draw."""
-    return tuple(chain(_linear(case), _side_effects(case, subject), _again(case, subject), _strides(case, subject)))
+    again = list(_again(case, subject))
+    changing = {name for name, _ in again}  # of what changes from call to call no two calls tell anything
+    steady = (
+        (name, finding) for name, finding in chain(_linear(case), _strides(case, subject)) if name not in changing
+    )
+    return (*_side_effects(case, subject), *again, *steady)
+
+
+def repeatability(case: Case, name: str) -> Finding | None:
+    """Whether the same call gives the user's gradient again; one that it does not is nothing to be explained."""
+    user, again = case.user.get(name), case.rerun(case.grad_output).get(name) if case.rerun else None
+    if user is None or again is None or not torch.isfinite(user).all() or not torch.isfinite(again).all():
+        return None
+    return None if same(user, again, case.tolerance) else _unrepeatable(user, again)
+
+
+def _unrepeatable(before: Tensor, after: Tensor) -> Finding:
+    message = f"the same call gives another gradient the second time: {_largest_change(before, after)}"
+    return Finding("not-repeatable", message, fix="set the gradients anew in each backward pass")
 
 
 def linearity(case: Case, name: str) -> Finding | None:
@@ -107,8 +125,7 @@ def _again(case: Case, subject: Subject) -> Iterator[About]:
             continue
         if start.again and _accumulates(subject) and same(2 * before, after, case.tolerance):
             continue  # PyTorch's own convention: gradients add up until zero_grad
-        message = f"the same call gives another gradient the second time: {_largest_change(before, after)}"
-        yield name, Finding("not-repeatable", message, fix="set the gradients anew in each backward pass")
+        yield name, _unrepeatable(before, after)
 
 
 def _comparable(

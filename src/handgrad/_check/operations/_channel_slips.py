@@ -10,10 +10,10 @@ from itertools import chain, combinations
 import torch
 from torch import Tensor
 
+from ..reading import read
 from ..slips import Backwards, Slip
 from ..slips.orders import reordered, reread
 from ._convolution import Convolution
-from ._reading import read
 
 
 def kernels(this: Convolution) -> Backwards:

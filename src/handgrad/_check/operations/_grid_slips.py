@@ -8,10 +8,10 @@ from dataclasses import replace
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..reading import read
 from ..slips import Slip
 from ._axis_slips import DILATION, PAD_FIX, PADDING, STRIDE, SWAPPED, Axes, each, swap_stride_and_dilation
 from ._law import Axis
-from ._reading import read
 
 SIDEWAYS = Slip(
     "height-width-swapped",

@@ -71,20 +71,22 @@ def _last_channel(this: Convolution, axes: Axes, g: Tensor) -> Tensor:
 
 
 def _column_form(this: Convolution) -> Backwards:
-    """wᵀ·dy as it is, in any order of its axes (N, C·K, L)."""
+    """wᵀ·dy as it is, in any order of its axes (N, C, K, L)."""
     if not this.scatters:
         return
     shape = this.known.user_shape
     message = (
         f"the gradient with respect to the unfolded columns, shape {tuple(shape)}: the fold into the input is missing"
     )
-    for order in permutations(range(3)):
+    for order in permutations(range(4)):
         slip = Slip("column-form", order, message, "fold it with the forward pass's stride, padding and dilation")
         yield (slip,), partial(_columns_as, this, order, shape)
 
 
 def _columns_as(this: Convolution, order: tuple[int, ...], shape: torch.Size, g: Tensor) -> Tensor:
-    cols = this.column_gradient(g).permute(order)
+    # (N, C·K, L) = (N, C, K, L)
+    cols = this.column_gradient(g)
+    cols = cols.reshape(len(g), -1, this.w.shape[2:].numel(), cols.shape[2]).permute(order)
     return cols.reshape(shape) if cols.numel() == shape.numel() else cols
 
 

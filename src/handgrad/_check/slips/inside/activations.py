@@ -30,7 +30,7 @@ def places(record: Record) -> Iterator[Place]:
     for (source, index), derivative in pairs.items():
         if not is_arithmetic(record, source, index) and (is_mask(derivative) or not _weighs(record, index)):
             masks = record.steps[index].sources == (source,) and is_mask(derivative)
-            if masks or (_ends(record, pairs, source, index) and _begins(record, pairs, source)):
+            if masks or (_ends(record, pairs, source, index) and _begins(record, pairs, source, index)):
                 yield _place(record, record.steps[source], record.steps[index], derivative)
 
 
@@ -107,9 +107,12 @@ def _weighs(record: Record, index: int) -> bool:
     return step.name in ("mul", "multiply") and len(step.sources) == 1 and not step.direct and len(others) > 1
 
 
-def _begins(record: Record, pairs: _Pairs, source: int) -> bool:
+def _begins(record: Record, pairs: _Pairs, source: int, index: int) -> bool:
     """Whether a derivative would be written in terms of this tensor: not if it is half of a formula itself."""
     if record.steps[source].name == "neg":  # written in terms of what it negates
+        return False
+    nearer = [begin for begin, end in pairs if end == index and begin > source and record.steps[begin].name != "neg"]
+    if any((source, begin) not in pairs for begin in nearer):  # it is a multiple of what comes later, or a sum
         return False
     return all(end != source or _ends(record, pairs, begin, end) for begin, end in pairs)
 

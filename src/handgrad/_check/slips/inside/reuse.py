@@ -6,7 +6,7 @@ from functools import partial
 
 from torch import Tensor
 
-from ...operations._reading import read
+from ...reading import read
 from .. import Backwards, Linear, Slip
 from ..draw import Draw
 from .recording import Record, Site, Step
