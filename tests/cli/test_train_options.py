@@ -28,6 +28,16 @@ OPTIONS = {
     "seed": 11,
     "verify": False,
     "save_every": "epoch",
+    "grad_noise_scale": True,
+    "private": True,
+    "max_grad_norm": 1.5,
+    "noise_multiplier": 1.1,
+    "target_epsilon": 3.0,
+    "delta": 1e-5,
+    "clipping": "per-layer",
+    "accountant": "rdp",
+    "secure_noise": True,
+    "max_physical_batch_size": 32,
 }
 
 
@@ -39,7 +49,7 @@ def taken(monkeypatch):
     class StopError(Exception):
         pass
 
-    def prepare(given, _description):
+    def prepare(given, _description, _privacy):
         configurations.append(given)
         raise click.exceptions.Exit(0)
 
@@ -65,8 +75,18 @@ def test_without_options_the_defaults_are_those_of_the_configuration(taken):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_each_option_typed(taken, name):
     run("train", *flags(name, OPTIONS[name]))
-    expected = None if OPTIONS[name] == "epoch" else OPTIONS[name]
-    assert taken == [Config(**{name: expected})]
+    expected = {name: None if OPTIONS[name] == "epoch" else OPTIONS[name]}
+    if name == "private":
+        expected["model"] = "cnn-group"
+    assert taken == [Config(**expected)]
+
+
+def test_a_private_run_has_another_network_only_where_none_is_named(taken, tmp_path):
+    (tmp_path / "run.toml").write_text('model = "cnn"')
+    run("train", "--private")
+    run("train", "--private", "--model", "cnn")
+    run("train", "--private", "--config", tmp_path / "run.toml")
+    assert [config.model for config in taken] == ["cnn-group", "cnn", "cnn"]
 
 
 @pytest.mark.parametrize("spelling", ["_", "-"])
@@ -130,7 +150,15 @@ def test_a_wrong_file_is_one_clear_error(taken, tmp_path, text):
         (["--resume", "gone"], "gone: no such folder"),
         (["--data", "gone"], "gone: no such file or folder"),
         (["--model", "gone.toml"], "gone.toml: cannot be read: No such file"),
-        (["--model", "vgg"], "--model vgg: neither cnn nor lenet nor a .toml file"),
+        (["--model", "vgg"], "--model vgg: neither cnn nor cnn-group nor lenet nor a .toml file"),
+        (["--noise-multiplier", "0"], "0.0 is not in the range x>0"),
+        (["--target-epsilon", "0"], "0.0 is not in the range 0<x<=100"),
+        (["--max-grad-norm", "-1"], "-1.0 is not in the range x>0"),
+        (["--max-grad-norm", "nan"], "nan is not a finite number"),
+        (["--delta", "1"], "1.0 is not in the range 0<x<1"),
+        (["--max-physical-batch-size", "0"], "0 is not in the range x>=1"),
+        (["--clipping", "none"], "'none' is not one of 'flat', 'per-layer'"),
+        (["--accountant", "mine"], "'mine' is not one of 'pld', 'rdp'"),
         (["--device", "cuda:77"], "--device cuda:77: not to be had on this machine"),
     ],
 )

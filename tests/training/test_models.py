@@ -223,7 +223,7 @@ def test_what_is_wrong_is_named(tmp_path, case):
 
 
 def test_what_is_no_model():
-    with pytest.raises(HandgradError, match=r"--model resnet: neither cnn nor lenet nor a \.toml file"):
+    with pytest.raises(HandgradError, match=r"--model resnet: neither cnn nor cnn-group nor lenet nor a \.toml file"):
         models.read("resnet")
     with pytest.raises(HandgradError, match=r"gone\.toml: cannot be read: No such file or directory"):
         models.read("gone.toml")

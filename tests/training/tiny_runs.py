@@ -37,7 +37,11 @@ p = 0.2
 [[layers]]
 type = "Linear"
 """
+PRIVATE_MODEL = MODEL.replace('"BatchNorm2d"', '"GroupNorm"\nnum_groups = 1')
 BATCHES = 5  # in an epoch of 40 images
+
+
+PRIVATE = {"private": True, "max_grad_norm": 0.5, "noise_multiplier": 1.0, "delta": 1e-3, "accountant": "rdp"}
 
 
 class Silent:
@@ -58,7 +62,7 @@ class Silent:
 
 def config(folder: Path, **changes: Any) -> Config:
     """For the data and the model that this puts into `folder`."""
-    (folder / "tiny.toml").write_text(MODEL)
+    (folder / "tiny.toml").write_text(PRIVATE_MODEL if changes.get("private") else MODEL)
     data = idx_files.write(folder / "data", idx_files.arrays())
     given = {
         "model": str(folder / "tiny.toml"),

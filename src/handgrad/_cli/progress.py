@@ -76,8 +76,8 @@ class Bar:
             self._task,
             advance=1,
             rate="-" if speed is None else f"{speed * session.config.batch_size:.0f}",
-            loss=f"{progress.loss / progress.seen:.4f}",
-            accuracy=f"{progress.correct / progress.seen:.2%}",
+            loss=_shown(progress.mean_loss, ".4f"),
+            accuracy=_shown(progress.accuracy, ".2%"),
         )
 
     def epoch_done(self, session: Session, line: Mapping[str, Any]) -> None:
@@ -97,20 +97,35 @@ def summary(session: Session, place: Run, result: Result, drawn: Sequence[Path])
     best = max(history, key=lambda line: line["test_accuracy"])
     table = Table("", "epoch", "train loss", "test loss", "train accuracy", "test accuracy")
     for name, line in (("first", history[0]), ("best", best), ("last", history[-1])):
-        losses = (f"{line['train_loss']:.4f}", f"{line['test_loss']:.4f}")
-        table.add_row(
-            name, str(line["epoch"]), *losses, f"{line['train_accuracy']:.2%}", f"{line['test_accuracy']:.2%}"
-        )
+        losses = (_shown(line["train_loss"], ".4f"), _shown(line["test_loss"], ".4f"))
+        accuracies = (_shown(line["train_accuracy"], ".2%"), _shown(line["test_accuracy"], ".2%"))
+        table.add_row(name, str(line["epoch"]), *losses, *accuracies)
     Console().print(table)
     count = len(session.data.test)
     click.echo(f"test accuracy {result.accuracy:.2%}: {round((1 - result.accuracy) * count)} of {count} images wrong")
+    if session.privacy is not None:
+        click.echo(
+            f"the weights are private, ε = {session.epsilon:.2f} at δ = {session.privacy.delta:g}; "
+            "the figures and pictures here are not"
+        )
     for path in drawn:
         click.echo(f"picture: {path}")
     click.echo(f"next:    handgrad predict {place.folder} IMAGE.png")
 
 
 def _words(line: Mapping[str, Any], epochs: int) -> str:
-    return (
-        f"epoch {line['epoch']:{len(str(epochs))}}/{epochs}  train loss {line['train_loss']:.4f}  "
-        f"test loss {line['test_loss']:.4f}  test accuracy {line['test_accuracy']:.2%}  {line['seconds']:.1f} s"
-    )
+    told = [
+        f"epoch {line['epoch']:{len(str(epochs))}}/{epochs}",
+        f"train loss {_shown(line['train_loss'], '.4f')}",
+        f"test loss {line['test_loss']:.4f}",
+        f"test accuracy {line['test_accuracy']:.2%}",
+    ]
+    if "epsilon" in line:
+        told.append(f"ε {line['epsilon']:.2f}")
+    if "grad_noise_scale" in line:
+        told.append(f"noise scale {_shown(line['grad_noise_scale'], '.3g')}")
+    return "  ".join([*told, f"{line['seconds']:.1f} s"])
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

@@ -14,14 +14,19 @@ from click.core import ParameterSource
 
 from handgrad._training.config import DTYPES, Config
 from handgrad._training.optim import OPTIMIZERS, SCHEDULES
+from handgrad._training.private.accounting import ACCOUNTANTS
+from handgrad._training.private.clipping import CLIPPINGS
 
 from .options import Finite, SaveEvery, from_file
 
 if TYPE_CHECKING:
+    from handgrad._training.models import Model
+    from handgrad._training.private.accounting import Mechanism
     from handgrad._training.run import Run
     from handgrad._training.session import Session
 
 PATH = click.Path(path_type=Path)
+PRIVATE_MODEL = "cnn-group"  # where none is named: batch normalization, as cnn has, cannot be private
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -68,7 +73,13 @@ def _option(name: str, kind: Any, text: str, **more: Any) -> Callable[[Any], Any
     metavar="DIR",
     show_default="the 1,797 digits that come with handgrad",
 )
-@_option("--model", str, "The network; a file lists [[layers]].", metavar="cnn|lenet|FILE.toml")
+@_option(
+    "--model",
+    str,
+    "cnn, cnn-group, lenet, or a file that lists [[layers]].",
+    metavar="NAME|FILE.toml",
+    show_default=f"cnn; with --private {PRIVATE_MODEL}",
+)
 @_option("--epochs", click.IntRange(min=1), "How often every image is seen.")
 @_option("--batch-size", click.IntRange(1, 2**31 - 1), "Images in a step.")
 @_option("--optimizer", click.Choice(list(OPTIMIZERS)), "Of torch.optim.")
@@ -91,6 +102,18 @@ def _option(name: str, kind: Any, text: str, **more: Any) -> Callable[[Any], Any
     "Seconds between checkpoints within an epoch; or 'epoch', after epochs alone.",
     metavar="SECONDS|epoch",
 )
+@_option("--grad-noise-scale", bool, "Tell with each epoch how noisy an image's gradient is.", is_flag=True)
+@_option("--private", bool, "Differentially private (DP-SGD); the options below are for it.", is_flag=True)
+@_option("--max-grad-norm", Finite(min=0, min_open=True), "The norm that each image's gradient is clipped to.")
+@_option("--noise-multiplier", Finite(min=0, min_open=True), "The noise on the clipped sum, in --max-grad-norm.")
+@_option(
+    "--target-epsilon", Finite(min=0, max=100, min_open=True), "Find the noise that keeps the whole run within this ε."
+)
+@_option("--delta", Finite(min=0, max=1, min_open=True, max_open=True), "The δ that ε is told for.")
+@_option("--clipping", click.Choice(CLIPPINGS), "All gradients together, or each layer's to its equal share.")
+@_option("--accountant", click.Choice(list(ACCOUNTANTS)), "Privacy loss distributions, or Rényi divergences.")
+@_option("--secure-noise", bool, "Noise and batches from the operating system: not to be repeated.", is_flag=True)
+@_option("--max-physical-batch-size", click.IntRange(min=1), "Images that go through the network at once.")
 @click.pass_context
 def train(ctx: click.Context, /, resume: Path | None, out: Path | None, **options: Any) -> None:
     """Train a network on labelled images, with no autograd anywhere.
@@ -100,6 +123,8 @@ def train(ctx: click.Context, /, resume: Path | None, out: Path | None, **option
     """
     if resume is not None:
         _nothing_else(ctx)
+    if options["private"] and ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
+        options["model"] = PRIVATE_MODEL
     from handgrad._training.loop import Interrupted
 
     with _stopping() as asked:
@@ -159,25 +184,41 @@ def _take_up(config: Config, folder: Path, held: ExitStack) -> tuple[Session, Ru
         accuracy = before.result["test_accuracy"]
         click.echo(f"{folder} is finished: {config.epochs} epochs, test accuracy {accuracy:.2%}. Nothing left to do.")
         return None
-    resumed = _prepared(config, models.read(str(place.model)))
+    resumed = _prepared(config, models.read(str(place.model)), before.privacy)
     session.take_up(resumed, place, lambda text: click.echo(text, err=True))
     progress = resumed.progress
     click.echo(f"going on after {progress.epoch} epochs and {progress.position} of {resumed.batches} batches")
     return resumed, place
 
 
-def _prepared(config: Config, description: Any) -> Session:
+def _prepared(config: Config, description: Model, privacy: Mechanism | None = None) -> Session:
     """Put together, described and, if wanted, verified."""
     from handgrad._training import session
 
-    prepared = session.prepare(config, description)
+    prepared = session.prepare(config, description, privacy)
     data, facts = prepared.data, prepared.facts
     counts = f"{len(data.train)} images to train on, {len(data.test)} to test"
     click.echo(f"data   {facts.data}: {counts}, {'x'.join(map(str, facts.shape))}, {len(facts.classes)} classes")
     click.echo(f"model  {description.source}: {facts.parameters} parameters in {len(prepared.model)} layers")
+    if prepared.privacy is not None:
+        _describe(prepared, prepared.privacy)
     if config.verify:
         session.check_gradients(prepared, click.echo)
     return prepared
+
+
+def _describe(session: Session, privacy: Mechanism) -> None:
+    """What a private run will do, and what its ε does not cover."""
+    config, images, steps = session.config, len(session.data.train), session.config.epochs * session.batches
+    click.echo(
+        f"privacy ε = {privacy.epsilon(steps):.2f} at δ = {privacy.delta:g} after {steps} steps: noise multiplier "
+        f"{privacy.noise_multiplier:.4g}, {config.clipping} clipping to {privacy.max_grad_norm:g}, each image in a "
+        f"batch with probability {privacy.sampling_probability:.4g}"
+    )
+    if privacy.delta >= 1 / images:
+        click.echo(f"warning: δ = {privacy.delta:g} is not below 1/{images}: so much lets whole images out", err=True)
+    if not config.secure_noise:
+        click.echo("warning: whoever knows --seed can take the noise away; --secure-noise has no seed", err=True)
 
 
 @contextmanager

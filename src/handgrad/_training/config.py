@@ -38,6 +38,16 @@ class Config:
     seed: int = 0
     verify: bool = True
     save_every: float | None = 30.0  # seconds between checkpoints within an epoch; None saves after epochs alone
+    grad_noise_scale: bool = False
+    private: bool = False  # what follows is for private runs alone, and None where one has to say it
+    max_grad_norm: float | None = None
+    noise_multiplier: float | None = None
+    target_epsilon: float | None = None
+    delta: float | None = None
+    clipping: str = "flat"
+    accountant: str = "pld"
+    secure_noise: bool = False
+    max_physical_batch_size: int = 256
 
     def table(self, model: str) -> dict[str, Any]:
         """As plain values, `model` in the place of the model: every field, and no path that hangs on this folder."""

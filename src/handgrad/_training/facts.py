@@ -17,6 +17,7 @@ from handgrad._errors import HandgradError
 
 from . import files
 from .images import Scaling
+from .private.accounting import Mechanism
 
 FORMAT = 1
 
@@ -29,7 +30,10 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Facts:
-    """The content of run.json. `shape` is (C, H, W); `classes` are the labels in the order of the outputs."""
+    """The content of run.json. `shape` is (C, H, W); `classes` are the labels in the order of the outputs.
+
+    `privacy` is of private runs alone.
+    """
 
     seed: int
     config: dict[str, Any]
@@ -39,6 +43,7 @@ class Facts:
     classes: tuple[int, ...]
     scaling: Scaling
     parameters: int
+    privacy: Mechanism | None = None
     format: int = FORMAT
     threads: int = field(default_factory=torch.get_num_threads)
     versions: dict[str, str] = field(default_factory=versions)
@@ -49,7 +54,8 @@ class Facts:
         """A digest over all that decides a run's bits, `network` its model.toml; its checkpoints carry it."""
         idle = ("data", "model", "verify", "save_every")  # two are paths, two change nothing
         deciding = {key: value for key, value in self.config.items() if key not in idle}
-        text = json.dumps([deciding, self.fingerprint, network], sort_keys=True)
+        private = [] if self.privacy is None else [dataclasses.asdict(self.privacy)]
+        text = json.dumps([deciding, self.fingerprint, network, *private], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def write(self, path: Path) -> None:
@@ -63,7 +69,9 @@ class Facts:
             table = json.loads(path.read_text(encoding="utf-8"))
             if table["format"] != FORMAT:
                 raise HandgradError(f"{path}: format {table['format']}; this handgrad reads format {FORMAT}")
-            return Facts(**table | {key: _restored(key, table[key]) for key in ("shape", "classes", "scaling")})
+            kept = {key: _restored(key, table[key]) for key in ("shape", "classes", "scaling")}
+            told = table.get("privacy")  # runs that are older have none
+            return Facts(**table | kept | {"privacy": told and Mechanism(**told)})
         except HandgradError:
             raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:

@@ -30,14 +30,10 @@ class Scaling:
     fill: float
 
     @staticmethod
-    def of(data: Dataset) -> Scaling:
-        """Measured on the training images."""
+    def of(data: Dataset, private: bool = False) -> Scaling:
+        """Measured on the training images; where these are private, not the mean and std, which enter the weights."""
         images, extent = data.train.images, data.high - data.low
-        mean, std = [], []
-        for channel in range(images.shape[1]):
-            pixels = images[:, channel].double()
-            mean.append((float(pixels.mean()) - data.low) / extent)
-            std.append(float(pixels.std(correction=0)) / extent or 1.0)  # a channel that is constant stays 0
+        mean, std = ([0.5] * images.shape[1],) * 2 if private else _moments(images, data.low, extent)
         sample = (images[:10_000].double().mean(1) - data.low) / extent  # (N, H, W) in 0..1
         background = border_of(sample).median()
         boxes = ink(sample, background)
@@ -49,6 +45,16 @@ class Scaling:
         unit = (images.to(torch.promote_types(dtype, torch.float32)) - self.low) / (self.high - self.low)
         mean, std = (unit.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
         return ((unit - mean) / std).to(dtype)
+
+
+def _moments(images: Tensor, low: float, extent: float) -> tuple[list[float], list[float]]:
+    """Mean and deviation of each channel of (N, C, H, W), of pixels scaled to 0..1."""
+    mean, std = [], []
+    for channel in range(images.shape[1]):
+        pixels = images[:, channel].double()
+        mean.append((float(pixels.mean()) - low) / extent)
+        std.append(float(pixels.std(correction=0)) / extent or 1.0)  # a channel that is constant stays 0
+    return mean, std
 
 
 def border_of(images: Tensor) -> Tensor:

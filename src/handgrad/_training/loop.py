@@ -11,16 +11,14 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from handgrad import losses
 from handgrad._algorithms.setting import reproducible
-from handgrad._errors import HandgradError
 
-from . import metrics
-from .batches import batches
+from . import metrics, noise_scale, step
 from .evaluate import Result, evaluate
-from .images import shift
+from .private.gradients import gradients as private_gradients
 from .run import Run
 from .session import Session
+from .step import DivergedError
 
 
 class Reporter(Protocol):
@@ -38,12 +36,6 @@ class Reporter(Protocol):
 
 class Interrupted(Exception):
     """Training was asked to stop; everything up to here is saved."""
-
-
-class DivergedError(HandgradError):
-    """A loss is no longer finite."""
-
-    exit_code = 1
 
 
 @torch.no_grad()
@@ -74,7 +66,9 @@ def fit(session: Session, place: Run, reporter: Reporter, stop: Callable[[], boo
 def finish(session: Session, place: Run, result: Result) -> None:
     """Write the end into run.json and leave the checkpoints of the last two epochs."""
     place.tidy(finished=True)
-    figures = {"test_loss": result.loss, "test_accuracy": result.accuracy}
+    figures: dict[str, Any] = {"test_loss": result.loss, "test_accuracy": result.accuracy}
+    if session.privacy is not None:
+        figures |= {"epsilon": session.epsilon, "delta": session.privacy.delta}
     session.facts = dataclasses.replace(session.facts, finished=True, result=figures)
     session.facts.write(place.facts)
 
@@ -95,13 +89,11 @@ def _test(session: Session, check: Callable[[], None]) -> Result:
 
 def _train_epoch(session: Session, place: Run, reporter: Reporter, check: Callable[[], None]) -> None:
     """The rest of the epoch, from `progress.position` on."""
-    progress, config = session.progress, session.config
     saved = time.monotonic()
     session.model.train()
-    order = batches(len(session.data.train), config.batch_size, config.seed, progress.epoch)
-    for indices in order[progress.position :]:
+    for indices in session.rest_of_epoch():
         check()
-        if config.save_every is not None and time.monotonic() - saved >= config.save_every:
+        if session.config.save_every is not None and time.monotonic() - saved >= session.config.save_every:
             session.save(place)
             saved = time.monotonic()
         _step(session, indices.to(session.data.train.labels.device))
@@ -109,36 +101,28 @@ def _train_epoch(session: Session, place: Run, reporter: Reporter, check: Callab
 
 
 def _step(session: Session, indices: Tensor) -> None:
-    """One batch: forward, loss, backward, update. The sums of the epoch grow by it."""
-    split, progress = session.data.train, session.progress
-    x = session.facts.scaling.apply(split.images[indices], session.dtype)
-    if session.config.augment_shift:
-        x = shift(x, session.config.augment_shift)
-    labels = split.labels[indices]
-    logits, backward = session.model(x)
-    loss, loss_backward = losses.cross_entropy(logits, labels)
-    if not math.isfinite(mean := float(loss)):
-        raise DivergedError(
-            f"epoch {progress.epoch + 1}, batch {progress.position + 1}: the loss is {mean}; a lower --lr helps"
-        )
-    session.optimizer.zero_grad()
-    backward(loss_backward())
+    """One batch: gradients, update."""
+    if session.privacy is None:
+        step.gradients(session, indices)
+    else:
+        private_gradients(session, session.privacy, indices)
     session.optimizer.step()
     session.scheduler.step()
-    progress.position += 1
-    progress.loss += mean * len(labels)
-    progress.correct += int((logits.argmax(1) == labels).sum())
-    progress.seen += len(labels)
+    session.progress.position += 1
 
 
 def _line(session: Session, result: Result, seconds: float) -> dict[str, Any]:
     progress = session.progress
+    more: dict[str, Any] = {} if session.privacy is None else {"epsilon": session.epsilon}
+    if session.config.grad_noise_scale:
+        more["grad_noise_scale"] = noise_scale.of(progress)
     return {
         "epoch": progress.epoch + 1,
-        "train_loss": progress.loss / progress.seen,
-        "train_accuracy": progress.correct / progress.seen,
+        "train_loss": progress.mean_loss,
+        "train_accuracy": progress.accuracy,
         "test_loss": result.loss,
         "test_accuracy": result.accuracy,
         "lr": session.scheduler.get_last_lr()[0],
+        **more,
         "seconds": round(seconds, 3),
     }

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from handgrad import layers
 from handgrad._errors import HandgradError
 
-from . import checkpoint, data, files, metrics, models, optim, run, state, verify
-from .batches import count
+from . import batches, checkpoint, data, files, metrics, models, optim, run, state, verify
 from .checkpoint import Tensors
 from .config import DTYPES, Config
 from .data import Dataset
 from .facts import Facts
 from .images import Scaling
+from .private import options, sampling
+from .private.accounting import Mechanism
 from .run import Run, Say
 
 
@@ -43,9 +46,28 @@ class Session:
         return DTYPES[self.config.dtype]
 
     @property
+    def privacy(self) -> Mechanism | None:
+        """What a private run does at each step; of others None."""
+        return self.facts.privacy
+
+    @property
+    def epsilon(self) -> float | None:
+        """What a private run has given away so far."""
+        steps = self.progress.epoch * self.batches + self.progress.position
+        return None if self.privacy is None else self.privacy.epsilon(steps)
+
+    @property
     def batches(self) -> int:
         """Batches in an epoch."""
-        return count(len(self.data.train), self.config.batch_size)
+        return _batches(self.config, len(self.data.train))
+
+    def rest_of_epoch(self) -> Iterator[Tensor]:
+        """The indices of each batch that is still to come in this epoch."""
+        config, images, progress = self.config, len(self.data.train), self.progress
+        if config.private:
+            chance = (config.seed, progress.epoch, config.secure_noise, progress.position)
+            return sampling.batches(images, config.batch_size, *chance)
+        return iter(batches.batches(images, config.batch_size, config.seed, progress.epoch)[progress.position :])
 
     def save(self, folder: Run) -> None:
         """A checkpoint of this moment; older ones than needed go."""
@@ -55,17 +77,25 @@ class Session:
         folder.tidy()
 
 
-def prepare(config: Config, description: models.Model) -> Session:
-    """Everything before the first step, the global generator seeded. Raises HandgradError for bad data or models."""
+def prepare(config: Config, description: models.Model, privacy: Mechanism | None = None) -> Session:
+    """Everything before the first step, the global generator seeded.
+
+    `privacy` is what a run that is taken up has said of it: its noise is not looked for again. Raises HandgradError for
+    options that contradict each other, bad data or models.
+    """
+    options.check(config)
     device = config.torch_device()
     _same_bits(device)
     loaded = data.load(config.data, config.seed)
     if config.augment_shift >= min(loaded.shape[1:]):
         raise HandgradError(f"--augment-shift {config.augment_shift}: the images have {loaded.shape[1:]} pixels")
+    if config.private and privacy is None:
+        privacy = options.mechanism(config, len(loaded.train))
     torch.manual_seed(config.seed)
     model, description = description.build(loaded.shape, len(loaded.classes))
+    options.check_layers(model, config)
     model = model.to(device, DTYPES[config.dtype])
-    steps = config.epochs * count(len(loaded.train), config.batch_size)
+    steps = config.epochs * _batches(config, len(loaded.train))
     optimizer, scheduler = optim.make(model.parameters(), config, steps)
     facts = Facts(
         seed=config.seed,
@@ -74,10 +104,15 @@ def prepare(config: Config, description: models.Model) -> Session:
         fingerprint=loaded.fingerprint(),
         shape=loaded.shape,
         classes=loaded.classes,
-        scaling=Scaling.of(loaded),
+        scaling=Scaling.of(loaded, config.private),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
+        privacy=privacy,
     )
     return Session(config, description, loaded.to(device), model, optimizer, scheduler, facts, state.Progress())
+
+
+def _batches(config: Config, images: int) -> int:
+    return (sampling.steps if config.private else batches.count)(images, config.batch_size)
 
 
 def _same_bits(device: torch.device) -> None:

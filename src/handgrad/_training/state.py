@@ -30,12 +30,26 @@ class Progress:
     loss: float = 0.0
     correct: int = 0
     seen: int = 0
+    noise_trace: float = 0.0  # these two are of `noise_scale`
+    noise_square: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def mean_loss(self) -> float | None:
+        """Of the epoch so far; None where no image was seen, as may be when chance makes the batches."""
+        return self.loss / self.seen if self.seen else None
+
+    @property
+    def accuracy(self) -> float | None:
+        """As `mean_loss`."""
+        return self.correct / self.seen if self.seen else None
 
     def finish_epoch(self, line: dict[str, Any]) -> None:
         """Begin the next epoch with empty sums; `line` is what metrics.jsonl says of this one."""
         self.history.append({key: value for key, value in line.items() if key != "seconds"})
-        self.epoch, self.position, self.loss, self.correct, self.seen = self.epoch + 1, 0, 0.0, 0, 0
+        self.epoch += 1
+        self.position = self.correct = self.seen = 0
+        self.loss = self.noise_trace = self.noise_square = 0.0
 
 
 def gather(

@@ -1,4 +1,4 @@
-"""Networks as TOML files that list layers by torch.nn's names; `cnn` and `lenet` are two that come with handgrad."""
+"""Networks as TOML files that list layers by torch.nn's names; three come with handgrad: cnn, cnn-group and lenet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from handgrad.layers import Layer, Sequential
 
 from .. import toml
 
-NAMED = ("cnn", "lenet")
+NAMED = ("cnn", "cnn-group", "lenet")
 LAYERS = {
     name: value
     for name, value in vars(layers).items()
@@ -106,7 +106,7 @@ def _probe_training(layer: Layer, x: Tensor) -> None:
 
 
 def read(name: str) -> Model:
-    """The network `cnn`, `lenet` or in the TOML file `name`.
+    """The network of that name, `cnn`, `cnn-group` or `lenet`, or in the TOML file `name`.
 
     Raises HandgradError, naming the file, for anything but a list of `[[layers]]`, each with a known `type` and that
     type's own arguments.

@@ -1,0 +1,36 @@
+"""No image's gradient counts for more than a bound: each is scaled down to it, from norms alone, and then summed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+import torch
+from torch import Tensor, nn
+
+from handgrad.per_sample import Samples
+
+CLIPPINGS = ("flat", "per-layer")
+
+
+def groups(model: nn.Module, clipping: str) -> list[list[nn.Parameter]]:
+    """What is clipped together: all parameters, or those of each layer."""
+    if clipping == "flat":
+        return [list(model.parameters())]
+    layers = [list(module.parameters(recurse=False)) for module in model.modules()]
+    return [parameters for parameters in layers if parameters]
+
+
+def coefficients(
+    samples: Samples, together: Sequence[Sequence[nn.Parameter]], bound: float
+) -> dict[nn.Parameter, Tensor]:
+    """{parameter: (N,)}: what each image's gradient is multiplied with, so that its norm is at most `bound`.
+
+    min(1, C_g / ‖g‖) in each of G groups with C_g = C/√G; the squares of the C_g add up to that of C.
+    """
+    squares, share = samples.sqnorms(), bound / len(together) ** 0.5
+    result: dict[nn.Parameter, Tensor] = {}
+    for parameters in together:
+        norm = reduce(torch.add, [squares[parameter] for parameter in parameters]).clamp(min=0).sqrt()
+        result |= dict.fromkeys(parameters, (share / norm).clamp(max=1))  # C/0 = inf: nothing to clip
+    return result
