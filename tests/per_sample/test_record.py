@@ -15,9 +15,8 @@ from torch.nn.utils import parametrizations, prune
 from torch.utils.checkpoint import checkpoint
 
 import handgrad as hg
-from handgrad.per_sample import Samples
+from handgrad.per_sample import Samples, record
 from handgrad.per_sample._modules import LAWS
-from handgrad.per_sample._record import record
 from oracles import assert_equal
 
 N = 3
@@ -50,6 +49,21 @@ class Tied(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.second(self.first(x.tanh()).tanh() + self.first(x))
+
+
+class Words(nn.Module):
+    """A table of words, whose weight is a layer's too, and a table of positions that all samples look up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.positions = nn.Embedding(7, 4, padding_idx=0), nn.Embedding(5, 4, max_norm=0.1)
+        self.hidden, self.norm = nn.Linear(4, 4), nn.LayerNorm(4)
+        self.out = nn.Linear(4, 7)
+        self.out.weight = self.words.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        words = (x.abs() * 3).long() % 7
+        return self.out(self.norm(self.hidden(self.words(words) + self.positions(torch.arange(5).expand(words.shape)))))
 
 
 class Outputs(nn.Module):
@@ -123,6 +137,7 @@ NETWORKS: dict[Callable[[], nn.Module], tuple[int, ...]] = {
     volume: (2, 3, 6, 4),
     normalized: IMAGE,
     Tied: (4, 6),
+    Words: (5,),
     Outputs: (6,),
 }
 every_network = pytest.mark.parametrize("build", NETWORKS, ids=lambda build: build.__name__.lower())
@@ -338,6 +353,14 @@ def test_a_transposed_convolution_with_an_output_size(dims: int) -> None:
     agree(model, samples, dict(zip(model.parameters(), expected, strict=True)))
 
 
+def test_a_subclass_that_computes_the_same() -> None:
+    model, x = made(lambda: Renamed(2, 3, 2, stride=2), *IMAGE)
+    expected = truth(model, x)
+    with recorded(model) as samples:
+        loss(model(x)).backward()
+    agree(model, samples, expected)
+
+
 def test_an_input_by_its_name() -> None:
     model, x = made(lambda: nn.Linear(6, 4), 6)
     expected = truth(model, x)
@@ -443,6 +466,10 @@ class Own(nn.Module):
         self.scale = nn.Parameter(torch.ones(6))
 
 
+class Renamed(nn.ConvTranspose2d):
+    """No other forward, and no number in its name."""
+
+
 class Standardized(nn.Conv2d):
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return super()._conv_forward(input, weight - weight.mean(), bias)
@@ -472,7 +499,9 @@ OUT_OF_REACH: dict[str, tuple[Callable[[], nn.Module], str]] = {
         lambda: prune.l1_unstructured(nn.Linear(4, 3), "weight", 0.5),
         "2 has parameters that are not covered",
     ),
-    "lazy": (lambda: nn.LazyConv2d(4, 3), "2 has parameters of a kind of their own"),
+    "lazy": (lambda: nn.LazyConv2d(4, 3), "2 has parameters or gradients of a kind"),
+    "sparse": (lambda: nn.Embedding(4, 3, sparse=True), "2 has parameters or gradients of a kind"),
+    "frequencies": (lambda: nn.Embedding(4, 3, scale_grad_by_freq=True), "2 divides by how often"),
     "subclass": (lambda: Standardized(2, 3, 3), "2 has a forward of its own"),
     "patched": (patched, "2 has a forward of its own"),
     "explicit": (lambda: hg.layers.Conv2d(2, 3, 3), "2 is an explicit layer, outside autograd"),
@@ -608,7 +637,7 @@ def test_a_change_before_it_is_asked_is_seen(what: str) -> None:
         loss(model(x)).backward()
     if what == "x":
         x += 1
-        with pytest.raises(hg.HandgradError, match="Samples: seen changed"):
+        with pytest.raises(hg.HandgradError, match="has changed since the backward pass"):
             samples.gradients()
     else:
         model[2][0].running_mean += 1

@@ -7,6 +7,7 @@ sample. Complex numbers follow PyTorch's convention, and ⟨a, b⟩ = Σ ā·b. 
 """
 
 from . import convolution, embedding, linear, normalization, transposed
+from ._record import record as record
 from ._samples import Samples as Samples
 from ._use import Each as Each
 from .convolution import *
@@ -15,7 +16,7 @@ from .linear import *
 from .normalization import *
 from .transposed import *
 
-__all__ = ["Each", "Samples"]
+__all__ = ["Each", "Samples", "record"]
 __all__ += convolution.__all__
 __all__ += embedding.__all__
 __all__ += linear.__all__

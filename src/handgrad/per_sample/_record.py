@@ -35,10 +35,13 @@ def record(model: nn.Module, *, max_bytes: int = MAX_BYTES) -> Iterator[Samples]
         norms = samples.sqnorm().sqrt()                                 # (N,)
 
     Forward and backward pass both belong inside, for one batch; `.grad` gets its sum as ever. The batch is the first
-    axis of what each module takes. Several backward passes of one forward pass add up, as they do in `.grad`; frozen
-    parameters have no entry, and a parameter that several modules share, or whose module runs several times, has the
-    sum. Modules of torch.nn are covered where `hg.per_sample` has their functions: convolutions, transposed or not,
-    also after `hg.accelerate`, Linear, and normalizations, of which BatchNorm only in evaluation.
+    axis of what each module takes: a lookup without one, `positions(torch.arange(T))`, has to be expanded to it first.
+    Several backward passes of one forward pass add up, as they do in `.grad`. Frozen parameters have no entry, and a
+    parameter that several modules share, or whose module runs several times, has the sum.
+
+    Modules of torch.nn are covered where `hg.per_sample` has their functions: convolutions, transposed or not, also
+    after `hg.accelerate`; Linear, Embedding, and normalizations, of which BatchNorm only in evaluation. What mixes the
+    samples in a function of your own, no hook can see.
 
     Args:
         model: any module; its hooks are gone, and it is as before, when the block ends, however it ends.
@@ -173,7 +176,7 @@ class _Calls:
         parameter = self._parameters[name]
         (dy,) = arriving
         x = x.to(parameter.dtype) if x.is_floating_point() else x  # autocast runs on others
-        use = self._law(self._module, name, x, dy.to(parameter.dtype))
+        use = self._law.use(self._module, name, x, dy.to(parameter.dtype))
         self._recorder.collect(parameter, use, gradient)
 
 
