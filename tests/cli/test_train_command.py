@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -155,6 +156,54 @@ def test_a_signal_saves_and_says_how_to_go_on(told, monkeypatch, batch, number, 
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert "going on after" in run("train", "--resume", "stopped run").output
     assert tiny_runs.content(Path("stopped run")) == tiny_runs.content(Path("whole run"))
+
+
+PRIVATE = ["--private", "--max-grad-norm", "0.5", "--noise-multiplier", "1.5", "--delta", "0.01", "--accountant", "rdp"]
+PRIVATE_RUN = ["train", "--data", "data", "--model", "private.toml", "--epochs", "2", "--batch-size", "8", *PRIVATE]
+
+
+def test_a_private_run_from_start_to_end(told):  # noqa: ARG001
+    Path("private.toml").write_text(tiny_runs.PRIVATE_MODEL)
+    result = run(*PRIVATE_RUN, "--out", "run")
+    lines = result.stdout.splitlines()
+    epsilon = json.loads(Path("run/run.json").read_text())["result"]["epsilon"]
+    assert lines[2] == (
+        f"privacy ε = {epsilon:.2f} at δ = 0.01 after 10 steps: noise multiplier 1.5, flat clipping to 0.5, "
+        "each image in a batch with probability 0.2"
+    )
+    assert lines[3].startswith("verified 14 gradients against autograd in float64")
+    assert f"  ε {epsilon:.2f}  " in lines[5]
+    assert f"the weights are private, ε = {epsilon:.2f} at δ = 0.01; the figures and pictures here are not" in lines
+    assert result.stderr == "warning: whoever knows --seed can take the noise away; --secure-noise has no seed\n"
+
+
+def test_a_private_run_warns_of_a_large_delta_and_of_no_seed(told):  # noqa: ARG001
+    Path("private.toml").write_text(tiny_runs.PRIVATE_MODEL)
+    result = run(*PRIVATE_RUN, "--delta", "0.025", "--secure-noise", "--no-verify", "--out", "run")
+    assert result.stderr == "warning: δ = 0.025 is not below 1/40: so much lets whole images out\n"
+
+
+def test_a_private_run_taken_up_says_what_is_spent(told, monkeypatch):  # noqa: ARG001
+    Path("private.toml").write_text(tiny_runs.PRIVATE_MODEL)
+    run(*PRIVATE_RUN, "--target-epsilon", 3, "--out", "whole", exit_code=2)  # both
+    target = [*PRIVATE_RUN, "--target-epsilon", "3", "--delta", "0.001"]
+    target = [part for part in target if part not in ("--noise-multiplier", "1.5")]
+    run(*target, "--out", "whole")
+    with monkeypatch.context() as patch:
+        stop_at(patch, 7, signal.SIGINT)
+        run(*target, "--out", "stopped", exit_code=130)
+    monkeypatch.setattr("handgrad._training.private.accounting.noise_multiplier", lambda *_: pytest.fail("looked for"))
+    result = run("train", "--resume", "stopped")
+    assert re.search(r"going on after 1 epochs and 2 of 5 batches, ε 2\.\d\d so far\n", result.stdout)
+    assert tiny_runs.content(Path("stopped")) == tiny_runs.content(Path("whole"))
+
+
+def test_the_noise_scale_stands_with_every_epoch(told):
+    Path("tiny.toml").write_text(tiny_runs.PRIVATE_MODEL)
+    result = run(*told, "--grad-noise-scale", "--out", "run")
+    lines = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    for epoch, line in enumerate(lines):
+        assert f"  noise scale {line['grad_noise_scale']:.3g}  " in result.stdout.splitlines()[2 + epoch]
 
 
 def test_the_second_ctrl_c_ends_it_at_once(told, monkeypatch):

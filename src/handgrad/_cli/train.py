@@ -186,8 +186,8 @@ def _take_up(config: Config, folder: Path, held: ExitStack) -> tuple[Session, Ru
         return None
     resumed = _prepared(config, models.read(str(place.model)), before.privacy)
     session.take_up(resumed, place, lambda text: click.echo(text, err=True))
-    progress = resumed.progress
-    click.echo(f"going on after {progress.epoch} epochs and {progress.position} of {resumed.batches} batches")
+    progress, spent = resumed.progress, "" if resumed.epsilon is None else f", ε {resumed.epsilon:.2f} so far"
+    click.echo(f"going on after {progress.epoch} epochs and {progress.position} of {resumed.batches} batches{spent}")
     return resumed, place
 
 

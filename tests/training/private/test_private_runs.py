@@ -8,6 +8,7 @@ import torch
 
 from handgrad import HandgradError
 from handgrad._training import loop, models, session
+from handgrad._training.config import Config
 from handgrad._training.facts import Facts
 from handgrad._training.private import accounting
 
@@ -143,14 +144,10 @@ def test_verification_changes_no_bit(tmp_path):
     assert tiny_runs.content(tmp_path / "verified") == tiny_runs.content(tmp_path / "plain")
 
 
-def test_it_learns_the_digits(tmp_path):
-    """The setting of the documentation, which measured 95 %."""
-    told = config(
-        tmp_path, max_grad_norm=1.0, noise_multiplier=5.0, delta=1e-5, batch_size=512, epochs=30, optimizer="sgd",
-        lr=0.5, augment_shift=0, model="cnn-group",
-    )  # fmt: skip
-    from dataclasses import replace
-
-    opened = tiny_runs.begin(replace(told, data=None), tmp_path / "run")
+@pytest.mark.parametrize("seed", range(3))
+def test_it_learns_the_digits(tmp_path, seed):
+    """With ε = 4.00, in half the time of the setting that the documentation measures."""
+    told = Config(**tiny_runs.PRIVATE | {"max_grad_norm": 1.0, "noise_multiplier": 1.1}, model="cnn-group", seed=seed)
+    opened = tiny_runs.begin(told, tmp_path / "run")
     tiny_runs.go(opened)
-    assert opened[0].progress.history[-1]["test_accuracy"] >= 0.9
+    assert opened[0].progress.history[-1]["test_accuracy"] >= 0.88
