@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from ..._geometry import ConvGeometry
+from ..._operands import room
 from . import fields, plan
 from .launch import launch, scratch, threads
 from .library import kernel
-from .tables import Layout, Table, follow_table, meet_table
+from .tables import Layout, Table, follow_table, meet_table, outer_is_faster, outer_table
 
 
 def refusal(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:  # noqa: ARG001
@@ -30,7 +31,7 @@ def refusal(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:  # no
 def conv(x: Tensor, w: Tensor, geometry: ConvGeometry, bias: Tensor | None = None) -> Tensor:
     """x (N, C, *I), w (O, C/G, *K) → y (N, O, *L), whose sums may start from a bias (O,)."""
     G, O = geometry.groups, w.shape[0] // geometry.groups
-    y = x.new_empty(x.shape[0], w.shape[0], *geometry.output)
+    y = room((x.shape[0], w.shape[0], *geometry.output), x, w)
     m, c, *taps = w.stride()
     weight = Layout(five(x), five(y), (m, c, O * m), three(taps))
     _follow(x, w, y, plan.forward_axes(geometry), (G, O, w.shape[1]), weight, bias)
@@ -41,7 +42,8 @@ def conv_input(w: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     """w (O, C/G, *K), dy (N, O, *L) → dx (N, C, *I)."""
     G, O = geometry.groups, w.shape[0] // geometry.groups
     size = (dy.shape[0], G * w.shape[1], *geometry.input)
-    dx = dy.new_empty(size) if plan.reaches_all(geometry) else dy.new_zeros(size)
+    dx = room(size, dy, w, gradient=True)
+    dx = dx if plan.reaches_all(geometry) else dx.zero_()
     o, c, *taps = w.stride()
     layout = Layout(five(dy), five(dx), (c, o, O * o), three(taps))
     for axes in plan.backward_axes(geometry):
@@ -57,11 +59,15 @@ def conv_weight(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
         return dw.zero_()
     m, c, *taps = dw.stride()
     layout = Layout(five(x), five(dy), (m, c, O * m), three(taps))
+    sizes = (x.shape[0], G, O, C, x.element_size())
     axes, plain = seen_in_order(x, dy, plan.forward_axes(geometry))
-    in_place = plain and axes[2].count >= 256
-    table = meet_table(axes, x.shape[0], G, O, C, x.element_size(), layout, in_place)
+    if outer_is_faster(axes, x.shape[0], O, C, x.element_size()):
+        name, table = "outer", outer_table(plan.forward_axes(geometry), *sizes, layout)
+    else:
+        name, table = "meet", meet_table(axes, *sizes, layout, plain and axes[2].count >= 256)
     parts = dw if table.pieces == 1 else dw.new_empty(table.pieces, *dw.shape)
-    run_table("meet", table, x, {fields.OTHER: dy.data_ptr(), fields.OUT: parts.data_ptr()})
+    pointers = {fields.OTHER: dy.data_ptr(), fields.OUT: parts.data_ptr(), fields.ZEROS: ZEROS.ctypes.data}
+    run_table(name, table, x, pointers)
     return dw if table.pieces == 1 else torch.sum(parts, 0, out=dw)
 
 

@@ -186,16 +186,17 @@ def meet_blocks(axes: Axes, N: int, M: int, C: int, size: int) -> Blocks:
     return Blocks(n, h, w, m, c)
 
 
-def outer_blocks(axes: Axes, M: int, C: int, size: int) -> Blocks:
-    """For dw of one sample, by outer products: a depth that keeps a strip of windows in a first-level cache."""
-    _, height, width = axes
+def outer_blocks(axes: Axes, N: int, M: int, C: int, size: int) -> Blocks:
+    """For dw by outer products: a depth that keeps a strip of windows in a first-level cache."""
+    depth, height, width = axes
     taps = prod(len(axis.at) for axis in axes)
     w = evenly(width.count, STRIP)
     h = evenly(height.count, max(1, STRIP // w))
     m = evenly(M, max(8, WEIGHTS // (2 * STRIP * size)))
-    slab = _line(axes, w) * (h + height.span) * size
+    n = evenly(N, STRIP // (h * w)) if (h, w, 1) == (height.count, width.count, depth.count) else 1
+    slab = _line(axes, w) * n * (h + height.span) * size
     c = evenly(C, max(1, min(2 * SLAB // slab, WEIGHTS // (taps * m * size))))
-    return Blocks(1, h, w, m, c)
+    return Blocks(n, h, w, m, c)
 
 
 def enough(b: Blocks, parts: int, M: int, C: int, rows: int) -> Blocks:

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from ..._geometry import ConvGeometry
 from . import ZEROS, fields, five, plan, run_table, seen_in_order, three
-from .machine import Kind, kind
-from .tables import Each, Layout, Table, meet_table, outer_table
+from .tables import Each, Layout, Table, meet_table, outer_is_faster, outer_table
 
 
 def gradients(x: Tensor, dy: Tensor, geometry: ConvGeometry, out: Tensor) -> None:
@@ -46,24 +45,7 @@ def _table(x: Tensor, dy: Tensor, geometry: ConvGeometry, each: Each) -> tuple[s
     taps = [prod(geometry.kernel[axis + 1 :]) for axis in range(geometry.dims)]  # distances in (O, C/G, *K)
     layout = Layout(five(x), five(dy), (C * T, T, M * C * T), three(taps))
     axes, sizes = plan.forward_axes(geometry), (x.shape[0], G, M, C, x.element_size())
-    if outer_is_faster(axes, M, C, kind(x.element_size())):
+    if outer_is_faster(axes, 1, M, C, x.element_size()):
         return "outer", outer_table(axes, *sizes, layout, each)
     axes, plain = seen_in_order(x, dy, axes)
     return "meet", meet_table(axes, *sizes, layout, plain and axes[2].count >= 256, each)
-
-
-def outer_is_faster(axes: plan.Axes, M: int, C: int, host: Kind) -> bool:
-    """By a count of cycles for one sample, whose constants were measured; a tile takes half a cycle for each vector.
-
-    A tile of dots adds up its lanes and is copied, and what lies between two rows is multiplied; outer products need
-    windows laid position by position.
-    """
-    depth, height, width = axes
-    columns, rows = C * prod(len(axis.at) for axis in axes), depth.count * height.count
-    gap = width.span - width.shared
-    (R, across), high = host.machine.dots, host.machine.rows
-    vectors = -(-rows * (width.count + gap) // host.width)
-    dots = -(-M // R) * -(-columns // across) * (R * across / 2 * 1.1 * vectors + 60)
-    broad, positions = host.machine.vectors(high), rows * width.count
-    outer = -(-M // high) * -(-columns // (broad * host.width)) * (high * broad / 2 * 1.1 * positions + 25)
-    return outer + (columns + M) * positions * (0.9 if width.count >= host.width else 1.8) < dots

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import Literal
 
 import numpy as np
@@ -92,9 +93,8 @@ def meet_table(
     sums = -(-b.m // rows) * -(-taps * b.c // columns) * host.slot * size + 2 * host.machine.vector
     at = places(sums, (slab + host.width) * size, taps * b.c * 4 + 64, line * b.m * size)
     across = G * -(-M // b.m) * -(-C // b.c)
-    whole = G * M * C * taps * size
     positions = _positions(axes, b, N)
-    pieces = N if each else max(1, min(positions, -(-8 // across), plan.MOST // whole))
+    pieces = N if each else _pieces(positions, across, G * M * C * taps * size)
     numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": across * pieces, "pieces": pieces, "line": line}
     numbers |= {"positions": positions, "in_place": int(in_place), "squared": int(each == "squared")}
     numbers |= {"slab_at": at[1], "table_at": at[2], "other_at": at[3], "scratch_bytes": at[4]}
@@ -102,22 +102,49 @@ def meet_table(
 
 
 @lru_cache(maxsize=4096)
-def outer_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: Layout, each: Each) -> Table:
-    """For dw of every sample, by outer products."""
+def outer_table(
+    axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: Layout, each: Each | None = None
+) -> Table:
+    """For dw by outer products."""
     host = kind(size)
-    b = plan.enough(plan.outer_blocks(axes, M, C, size), G * N, M, C, host.machine.rows)
+    b = plan.outer_blocks(axes, 1 if each else N, M, C, size)
+    b = plan.enough(b, G * N if each else G, M, C, host.machine.rows)
     numbers, lists, slab = _common(axes, b, layout)
     taps, wide = numbers["T"], host.machine.vectors(host.machine.rows) * host.width
-    depth = b.h * b.w
+    depth = b.n * b.h * b.w
     line = -(-depth // host.width) * host.width + host.width  # rows begin in cache lines of different sets
     strips = (2 * line + host.machine.rows) * wide * size + 2 * host.machine.vector
     result = b.m * b.c * taps * size if each == "squared" else 0
     at = places(depth * b.m * size, slab * size, taps * b.c * 4 + 64, strips, line * 4, result)
-    across = G * -(-M // b.m) * -(-C // b.c)
-    numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": across * N, "pieces": N, "line": line}
-    numbers |= {"positions": _positions(axes, b, N), "squared": int(each == "squared"), "scratch_bytes": at[-1]}
+    across, positions = G * -(-M // b.m) * -(-C // b.c), _positions(axes, b, N)
+    pieces = N if each else _pieces(positions, across, G * M * C * taps * size)
+    numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": across * pieces, "pieces": pieces, "line": line}
+    numbers |= {"positions": positions, "squared": int(each == "squared"), "scratch_bytes": at[-1]}
     numbers |= dict(zip(("slab_at", "table_at", "other_at", "linear_at", "tile_at"), at[1:-1], strict=True))
-    return Table(_array(numbers), lists, across * N, at[-1], 0, N)
+    return Table(_array(numbers), lists, across * pieces, at[-1], 0, pieces)
+
+
+@lru_cache(maxsize=4096)
+def outer_is_faster(axes: Axes, N: int, M: int, C: int, size: int) -> bool:
+    """By a count of cycles for N samples, whose constants were measured; a tile takes half a cycle for each vector.
+
+    A tile of dots adds up its lanes and is copied, and what lies between two rows is multiplied; outer products need
+    windows laid position by position.
+    """
+    (depth, height, width), host = axes, kind(size)
+    columns, rows = C * prod(len(axis.at) for axis in axes), N * depth.count * height.count
+    vectors = -(-rows * (width.count + width.span - width.shared) // host.width)
+    (R, across), high = host.machine.dots, host.machine.rows
+    broad, positions = host.machine.vectors(high), rows * width.count
+    times = -(-positions // (2 * plan.POSITIONS)), -(-positions // plan.STRIP)  # that sums are put down
+    dots = -(-M // R) * -(-columns // across) * (R * across / 2 * 1.1 * vectors + 60 * times[0])
+    outer = -(-M // high) * -(-columns // (broad * host.width)) * (high * broad / 2 * 1.15 * positions + 25 * times[1])
+    return outer + (columns + M) * positions * (0.9 if width.count >= host.width else 1.8) < dots
+
+
+def _pieces(positions: int, across: int, whole: int) -> int:
+    """Parts of the positions, so that there are jobs enough; `whole` is the size of a part's sums, in bytes."""
+    return max(1, min(positions, -(-8 // across), plan.MOST // whole))
 
 
 def _dense(b: Blocks, M: int, numbers: dict[str, int], host: Kind) -> bool:
