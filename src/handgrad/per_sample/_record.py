@@ -25,6 +25,11 @@ from ._modules import OP, Law, law_of, refused
 from ._samples import Samples
 from ._use import MAX_BYTES
 
+_HIDDEN = (
+    "a penalty on it and gradients of gradients belong outside of the block, compiled code runs no hooks, and a hook "
+    "on the parameter may not change its gradient"
+)
+
 
 @contextmanager
 def record(model: nn.Module, *, max_bytes: int = MAX_BYTES) -> Iterator[Samples]:
@@ -118,11 +123,7 @@ class _Recorder:
             return
         if explained is None or not torch.allclose(explained, gradient, rtol=0, atol=0, equal_nan=True):
             problem = f"the gradient of {path} has a part that no call of its module explains"
-            hint = (
-                "use it through its module's call only, once compiled code, penalties on the weight and gradients of "
-                "gradients are out of the block; and no hook may change the gradient"
-            )
-            raise error(OP, problem, hint)
+            raise error(OP, problem, _HIDDEN)
 
 
 class _Calls:
