@@ -6,39 +6,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from test_promises import Largest
 from torch import Tensor, nn
 
 from handgrad import layers
 from handgrad.layers import Layer
-from handgrad.per_sample import Each, Samples
+from handgrad.per_sample import Samples
 from oracles import assert_equal
-
-
-class Scale(Layer):
-    """A layer as a reader would write one: y = a·x, for each of the last axis' entries."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.randn(size))
-
-    def forward(self, input: Tensor) -> tuple[Tensor, layers.Pullback]:
-        def backward(grad_output: Tensor) -> Tensor:
-            by_scale = grad_output * input
-            self.accumulate_grad(scale=Each(by_scale) if self.tells else by_scale.sum(0))
-            return grad_output * self.scale
-
-        return input * self.scale, backward
-
-    tells = True
-
-
-class PlainScale(nn.Module):
-    def __init__(self, layer: Scale) -> None:
-        super().__init__()
-        self.scale = layer.scale
-
-    def forward(self, input: Tensor) -> Tensor:
-        return input * self.scale
 
 
 def network() -> layers.Sequential:
@@ -132,3 +106,31 @@ def test_the_input_gradient_is_the_same_or_none(build: Callable[[], layers.Seque
     assert backward(y, per_sample=samples, needs_input=False) is None
     for parameter, grad in zip(layer.parameters(), before, strict=True):
         assert_equal(parameter.grad, 1.5 * grad, 1e-12)
+
+
+def test_what_nobody_reads_is_not_computed() -> None:
+    """The first layers alone skip dx, in both branches of a residual."""
+    asked: list[tuple[int, tuple[str, ...]]] = []
+
+    class Noting(layers.Conv1d):
+        def _conv_backward(self, *operands: Tensor, needs: tuple[str, ...], **settings: object) -> object:
+            asked.append((self.out_channels, needs))
+            return layers.Conv1d._conv_backward(*operands, needs=needs, **settings)
+
+    first = layers.Residual(layers.Sequential(Noting(2, 3, 1), Noting(3, 4, 1)), Noting(2, 4, 1))
+    y, backward = layers.Sequential(first, layers.ReLU(), Noting(4, 5, 1))(torch.randn(3, 2, 6))
+    backward(y, needs_input=False)
+    assert asked == [(5, ("input",)), (4, ("input",)), (3, ()), (4, ())]
+
+
+def test_memory_is_bounded_also_where_uses_are_added_up() -> None:
+    """16 gradients of the tied weight take 4 MiB, and those of the scale 1 MiB; no tensor exceeds a half."""
+    tied = layers.Linear(256, 256, bias=False)
+    network = layers.Sequential(tied, layers.Tanh(), tied, layers.LayerNorm((64, 256)))
+    y, backward = network(torch.randn(16, 64, 256))
+    samples = Samples(accumulate=False, max_bytes=1 << 19)
+    backward(y, per_sample=samples)
+    operands = [operand for uses in samples._uses.values() for use in uses for operand in use.operands.values()]
+    with Largest(*operands) as seen:
+        samples.sqnorm()
+    assert 1 << 17 < seen.bytes <= 1 << 19

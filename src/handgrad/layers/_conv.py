@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from .. import functional as F
 from ..functional._common import batched
 from ..functional._sides import Sides, of_conv, of_transposed
-from ..per_sample._product import Product
 from ..per_sample._use import Summed, by_channel
+from ..per_sample._weights import Product
 from ._layer import Layer, Pullback, fresh
 
 
@@ -36,14 +36,14 @@ class _ConvNd(Layer):
 
         def backward(grad_output: Tensor, needs_input: bool = True) -> Tensor | None:
             sides = self._sides(name, dims, input, weight.shape, grad_output, **settings)
-            self.accumulate_grad(weight=Product(name, sides, weight.shape), bias=self._shift(grad_output))
+            self.accumulate_grad(weight=Product(name, sides, weight.shape), bias=self._sum(grad_output))
             needs = ("input",) if needs_input else ()
             return self._conv_backward(grad_output, input, weight, **settings, needs=needs).input
 
         return self._conv(input, weight, self.bias, **settings), backward
 
-    def _shift(self, grad_output: Tensor) -> Summed | None:
-        """The bias' gradient; where there are no input channels there is no output that it met."""
+    def _sum(self, grad_output: Tensor) -> Summed | None:
+        """The bias' gradient db = Σ dy; where there are no input channels there is no output that it met."""
         if self.bias is None:
             return None
         dy = batched(grad_output, self.weight.dim() - 2)

@@ -54,6 +54,10 @@ class Layer(nn.Module):
     As with autograd, what a backward pass still needs must not change in place before it runs: the tensors that its
     closure refers to (of a convolution the input, of ReLU the output), and the parameters. Change the rest at will.
 
+    `backward(grad_y, per_sample=samples)` also fills a `hg.per_sample.Samples` with what every sample's gradients are
+    made of, and `backward(grad_y, needs_input=False)` returns None and skips the gradient of the input: of a network,
+    what its first layer would compute for nobody.
+
     A layer of your own derives from `Layer` and from the ordinary module, if there is one, that brings constructor,
     parameters and `repr`: `class PReLU(Layer, nn.PReLU)`. Its `forward(input)` returns `(output, backward)`, and its
     `backward(grad_output)` hands the parameters' gradients to `accumulate_grad` and returns the input's. All that this

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..per_sample._product import Dense
 from ..per_sample._use import by_last
+from ..per_sample._weights import Dense
 from ._layer import Layer, Pullback, fresh
 
 
@@ -23,8 +23,8 @@ class Linear(Layer, nn.Linear):
             raise self._error(problem, input=input.shape, weight=weight.shape)
 
         def backward(grad_output: Tensor, needs_input: bool = True) -> Tensor | None:
-            shift = by_last(weight.shape[:1], grad_output=grad_output)
-            self.accumulate_grad(weight=Dense("Linear", input, weight.shape, grad_output), bias=shift)
+            products = Dense("Linear", input, weight.shape, grad_output)
+            self.accumulate_grad(weight=products, bias=by_last(weight.shape[:1], grad_output=grad_output))
             return grad_output @ weight.conj() if needs_input else None
 
         return F.linear(input, weight, self.bias), backward

@@ -12,7 +12,7 @@ from torch import Tensor
 from .._errors import error
 from .._tensors import wide
 from ..functional._sides import Sides
-from ._product import Product
+from ._weights import Product
 
 Kind = Literal["expand", "reduce"]
 

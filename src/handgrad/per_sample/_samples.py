@@ -16,8 +16,8 @@ from .._watch import state_of
 from ..functional._sides import check_max_bytes
 from ._factors import Factors, Kind, factors
 from ._family import weighted
-from ._product import Product
 from ._use import MAX_BYTES, Total, Use
+from ._weights import Product
 
 _COLLECTING: ContextVar[Samples | None] = ContextVar("collecting", default=None)
 

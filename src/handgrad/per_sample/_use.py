@@ -140,6 +140,11 @@ class Total(Use):
         super().__init__(uses[0].shape, {str(i): use.like for i, use in enumerate(uses)}, uses[0].max_bytes)
         self.uses = uses
 
+    @property
+    def entries(self) -> int:
+        """Those of a sum so far, and of the use that is added to it."""
+        return prod(self.shape) + max(use.entries for use in self.uses)
+
     def gradients(self, piece: slice = EVERYTHING) -> Tensor:
         """(n, *shape)."""
         return self._sum(lambda use: use.gradients(piece))

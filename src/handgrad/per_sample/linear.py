@@ -16,8 +16,8 @@ from .._errors import error
 from .._operands import check_tensors
 from ..functional._sides import of_linear
 from ._family import Extra, family
-from ._product import Dense
 from ._use import Use, by_last
+from ._weights import Dense
 
 __all__ = [
     "linear_bias",

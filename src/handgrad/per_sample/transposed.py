@@ -10,8 +10,8 @@ from torch import Tensor
 from ..functional._common import Crop, Size, in_1d_2d_3d
 from ..functional._sides import of_transposed
 from ._family import Extra, channel_bias, family
-from ._product import Product
 from ._use import Use
+from ._weights import Product
 
 __all__ = [
     "conv_transpose1d_bias",
