@@ -12,6 +12,7 @@ from making import case, cases_of
 from torch import Tensor
 from torch.nn import functional as F
 
+from handgrad import check
 from handgrad._check.diagnose import diagnose
 
 KNOWN = pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
@@ -263,6 +264,31 @@ def test_a_vector_from_its_end():
     forward = lambda h, x: F.conv1d(x[:, None], h[None, None])[:, 0]  # noqa: E731
     wrong = lambda g, h, x: F.conv1d(x[None], g[:, None], groups=len(x)).sum((0, 1)).flip(0)  # noqa: E731
     assert named(of_sizes(forward, wrong, {"h": (3,), "x": (2, 8)}, {"h": (4,), "x": (3, 7)})) == ["kernel-flipped"]
+
+
+@pytest.mark.parametrize(
+    ("axes", "expected"),
+    [((0, 2), "wrong-reduction-axes"), ((1,), "missing-batch-sum"), ((0, 1, 2), "wrong-reduction-axes")],
+)
+def test_what_a_scale_is_multiplied_with_is_summed_over_other_axes(axes, expected):
+    shapes = ({"a": (n,), "x": (n + 1, n - 1, n)} for n in (4, 5))
+    found = of_sizes(lambda a, x: a * x.tanh(), lambda g, a, x: (g * x.tanh()).sum(axes), *shapes)
+    assert named(found) == [expected]
+
+
+@pytest.mark.parametrize("width", [(), (3,), (2, 2)])
+def test_rows_of_any_shape_that_are_picked_twice(width):
+    def overwritten(g: Tensor, v: Tensor, i: Tensor) -> Tensor:
+        dv = torch.zeros_like(v)
+        for place, row in enumerate(i.tolist()):
+            dv[row] = g[place]
+        return dv
+
+    report = check(
+        (lambda v, i: v[i], lambda g, v, i: (overwritten(g, v, i), None)),
+        inputs=(torch.randn(4, *width), torch.tensor([1, 0, 1, 3, 3, 3])),
+    )
+    assert report.findings[0].cause == "overwrite-instead-of-accumulate"
 
 
 def test_windows_that_are_averaged_are_counted_by_the_backward_pass_of_ones():

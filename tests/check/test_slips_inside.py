@@ -316,3 +316,16 @@ def test_the_same_derivative_in_every_step_behind_a_sum() -> None:
 
     found = causes(two_steps, backward, "x=5x4", "w=4x3", "u=3x3", "b=3")
     assert found == {name: ["derivative-of-activation-wrong"] for name in ("x", "w", "u", "b")}
+
+
+@pytest.mark.parametrize("kind", ["matmul", "einsum"])
+def test_a_square_product_whose_gradient_is_transposed_for_one_factor(kind: str) -> None:
+    def scores(x: Any, v: Any, w: Any) -> Any:
+        q, k = x @ v, x @ w
+        return q @ k.transpose(0, 2, 1) if kind == "matmul" else np.einsum("bid,bjd->bij", q, k)
+
+    def backward(g: Any, x: Any, v: Any, w: Any) -> Any:
+        dq, dk = g @ (x @ w), g @ (x @ v)  # the second is gᵀ q
+        return dq @ v.T + dk @ w.T, np.einsum("bti,bto->io", x, dq), np.einsum("bti,bto->io", x, dk)
+
+    assert causes(scores, backward, "x=2x5x4", "v=4x3", "w=4x3") == {"x": ["transposed"], "v": [], "w": ["transposed"]}

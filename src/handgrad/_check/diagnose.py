@@ -12,10 +12,10 @@ from .report import Finding
 from .slips import NO_WORD, Path, Slip
 from .slips.constants import averages, vagueness
 from .slips.draw import Draw
-from .slips.elementwise import UNKNOWN
 from .slips.rearranged import rearranged
 from .slips.search import explains, explanations, predictions, ranked
 from .slips.signs import partly_negated
+from .slips.unknown import UNKNOWN
 from .where import describe
 
 DEPTH = 2  # slips in one gradient; a third hides the first two

@@ -7,7 +7,6 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..slips import Backwards, Slip
 from .operation import Known, Operation, Options, Roles, Setting
@@ -22,9 +21,9 @@ def _embedding_slips(known: Known) -> Backwards:
 
 
 def _assigned(known: Known, end: str, g: Tensor) -> Tensor:
-    rows = g.reshape(-1, g.shape[-1])
     picked = list(enumerate(known.tensors["index"].flatten().tolist()))
     dw = torch.zeros_like(known.tensors["weight"])
+    rows = g.reshape(len(picked), *dw.shape[1:])
     for place, row in picked if end == "last" else picked[::-1]:
         dw[row] = rows[place]
     return dw
@@ -77,7 +76,7 @@ def _maximum_settings() -> list[Setting]:
 
 
 def _embedding(roles: Roles, _: Options) -> Tensor:
-    return F.embedding(roles["index"], roles["weight"])
+    return roles["weight"][roles["index"]]
 
 
 def _maximum(roles: Roles, options: Options) -> Tensor:
@@ -85,7 +84,7 @@ def _maximum(roles: Roles, options: Options) -> Tensor:
 
 
 def _embedding_guesses(roles: Roles, _output: Tensor) -> list[Options]:
-    return [] if roles["index"].is_floating_point() else [{}]
+    return [{}] if roles["index"].dtype == torch.int64 else []
 
 
 OPERATIONS = (

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from ..slips import Backwards, Path, Slip
 from ..slips.axes import axes_key, axes_sets
-from ..slips.backwards import summed
+from ..slips.reductions import summed
 from .operation import Known, Operation, Options, Roles, Setting
 
 _MEAN = Slip(

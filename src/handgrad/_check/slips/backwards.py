@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import partial
-from math import prod
-from typing import Protocol
 
-import torch
 from torch import Tensor
 
-from . import Backwards, Linear, Slip
-from .axes import axes_key, axes_sets
+from . import Backwards, Slip
 from .draw import Draw
 from .elementwise import elementwise
 from .inside import inside
 from .products import products
+from .reductions import per_sample, reductions
+from .unknown import unknown_derivative
 
 
 def backwards(draw: Draw, allowed: Collection[Slip] | None = None) -> Backwards:
@@ -40,39 +38,6 @@ def _per_sample(draw: Draw) -> Backwards:
         yield (slip,), partial(per_sample, draw)
 
 
-def _summed_per_sample(draw: Draw) -> Backwards:
-    """One gradient for each sample, added up along an axis of its own instead of over the batch."""
-    if not draw.g.dim() or not draw.batch:
-        return
-    for axis, size in enumerate(draw.truth.shape, 1):
-        if draw.user.numel() * size == draw.batch * draw.truth.numel() and size > 1:
-            message = f"summed over axis {axis} of one gradient a sample, {(draw.batch, *draw.truth.shape)}: 0 is right"
-            yield (Slip("wrong-reduction-axes", ("samples", axis), message, "`.sum(0)`"),), partial(_over, draw, axis)
-
-
-def _over(draw: Draw, axis: int, g: Tensor) -> Tensor:
-    return per_sample(draw, g).sum(axis)
-
-
-def per_sample(draw: Draw, g: Tensor) -> Tensor:
-    """One gradient for each sample: the backward pass with every other sample's grad_output zeroed."""
-    stack = []
-    for sample in range(g.shape[0]):
-        alone = torch.zeros_like(g)
-        alone[sample] = g[sample]
-        stack.append(draw.backward(alone))
-    return torch.stack(stack)
-
-
-def _bias_like(draw: Draw) -> Backwards:
-    """A gradient that is a plain sum of grad_output, summed over other axes."""
-    for axes in axes_sets(draw.g.dim()):
-        total = draw.g.sum(axes) if axes else draw.g
-        if axes and total.numel() == draw.truth.numel() and draw.equal(total.reshape(draw.truth.shape), draw.truth):
-            return summed(draw, axes, lambda g: g)
-    return iter(())
-
-
 def _averaged(draw: Draw) -> Backwards:
     """Divided by how many windows meet in an entry, which the backward pass of ones counts."""
     count = draw.derivative.round()
@@ -80,55 +45,6 @@ def _averaged(draw: Draw) -> Backwards:
         message = "overlapping windows are averaged: right for putting an image together again, wrong for a gradient"
         slip = Slip("averaged-overlap", None, message, "do not divide by how many windows overlap")
         yield (slip,), lambda g: draw.backward(g) / count
-
-
-class Sized(Protocol):
-    """What has a grad_output and the shape of what came back: a draw, or an operation's view of it."""
-
-    @property
-    def g(self) -> Tensor:
-        """grad_output."""
-
-    @property
-    def user_shape(self) -> torch.Size:
-        """The shape of what came back."""
-
-
-def summed(of: Sized, right: tuple[int, ...], contribution: Linear) -> Backwards:
-    """`contribution(g)`, of grad_output's shape, summed over every set of axes but the right one."""
-    shape, user = tuple(of.g.shape), of.user_shape
-    wanted = [1 if axis in right else size for axis, size in enumerate(shape)]
-    for axes in axes_sets(len(shape)):
-        kept = [1 if axis in axes else size for axis, size in enumerate(shape)]
-        if axes != right and prod(kept) == user.numel():
-            yield (_reduction_slip(axes, right, shape),), partial(_sum_into, contribution, axes, user)
-        if set(axes) > set(right) and prod(wanted) == user.numel():  # too much is summed, then spread out again
-            yield (_reduction_slip(axes, right, shape),), partial(_spread_into, contribution, axes, wanted, user)
-
-
-def _reduction_slip(axes: tuple[int, ...], right: tuple[int, ...], shape: tuple[int, ...]) -> Slip:
-    fix = f"`.sum({right})`"
-    if axes == right[1:] and right[0] == 0:
-        message = f"one gradient a sample: the sum over the batch, axis 0 of {shape}, is missing"
-        return Slip("missing-batch-sum", None, message, f"sum over the batch as well: {fix}")
-    over = f"over axes {axes}" if axes else "nowhere"
-    return Slip(
-        "wrong-reduction-axes",
-        axes_key(axes, len(shape)),
-        f"summed {over} where the axes {right} of {shape} belong",
-        fix,
-    )
-
-
-def _sum_into(contribution: Linear, axes: tuple[int, ...], shape: torch.Size, g: Tensor) -> Tensor:
-    each = contribution(g)
-    return (each.sum(axes) if axes else each).reshape(shape)
-
-
-def _spread_into(
-    contribution: Linear, axes: tuple[int, ...], wanted: list[int], shape: torch.Size, g: Tensor
-) -> Tensor:
-    return contribution(g).sum(axes, keepdim=True).expand(wanted).reshape(shape)
 
 
 def _other_gradients(draw: Draw) -> Backwards:
@@ -201,9 +117,9 @@ def _stepped(draw: Draw) -> Backwards:
 
 _TABLE: tuple[tuple[frozenset[str] | None, Callable[[Draw], Backwards]], ...] = (
     (None, elementwise),
+    (frozenset({"derivative-of-activation-wrong"}), unknown_derivative),
     (frozenset({"missing-batch-sum"}), _per_sample),
-    (frozenset({"wrong-reduction-axes"}), _summed_per_sample),
-    (frozenset({"wrong-reduction-axes", "missing-batch-sum"}), _bias_like),
+    (frozenset({"wrong-reduction-axes", "missing-batch-sum"}), reductions),
     (frozenset({"averaged-overlap"}), _averaged),
     (frozenset({"wrong-return-order"}), _other_gradients),
     (frozenset({"regularizer-included"}), _regularized),

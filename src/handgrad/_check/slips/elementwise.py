@@ -39,9 +39,6 @@ FORMULAS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-UNKNOWN = "unknown"  # a derivative that no formula gives: believed where nothing else explains it
-
-
 @dataclass(frozen=True)
 class Activation:
     """One function of one entry at one point, and what else of its shape a mask could be made from."""
@@ -99,7 +96,6 @@ def elementwise(draw: Draw) -> Backwards:
         own = [tensor.sign() for tensor in (draw.input, draw.y)]
         others = {label: one for label, one in others.items() if not any(map(one.sign().equal, own))}
     yield from activation_slips(Activation(draw.input, draw.y.detach(), draw.derivative, others, draw.derivative_at))
-    yield from _unknown_derivative(draw)
 
 
 def activation_slips(this: Activation, *, briefly: bool = False) -> Backwards:
@@ -207,41 +203,3 @@ def _formulas(this: Activation) -> Iterator[tuple[str, Tensor]]:
             value = formula(tensor)
             if torch.isfinite(value).all() and value.any():
                 yield text.replace("{t}", letter), value
-
-
-def _unknown_derivative(draw: Draw) -> Backwards:
-    """U = g · h(x), entry by entry, with an h that no formula here gives: whatever it is, it is not the derivative."""
-    slope = draw.user / draw.g
-    if not (draw.g != 0).all() or not torch.isfinite(slope).all() or not _bends(draw):
-        return
-    wrong = ((slope - draw.derivative).abs() > 1e-6 * (1e-3 + draw.derivative.abs().max())).flatten()
-    looked_at = [*wrong.nonzero()[:4, 0].tolist(), *(~wrong).nonzero()[:4, 0].tolist()]
-    if wrong.any() and all(_is_entry_by_entry(draw, slope, index) for index in looked_at):
-        message = "U/g depends on x alone, entry by entry, but it is not the derivative"
-        yield (Slip("derivative-of-activation-wrong", UNKNOWN, message),), partial(torch.mul, slope)
-
-
-def _bends(draw: Draw) -> bool:
-    """Whether the function is not linear in this input: of one that is, there is no derivative to get wrong."""
-    if draw.derivative_at is None:
-        return len(slopes(draw.derivative)) > 1 and sum(v.shape == draw.g.shape for v in draw.inputs.values()) == 1
-    return not draw.equal(draw.derivative_at(0.7 * draw.input.flip(0) - 1.3), draw.derivative)
-
-
-def _is_entry_by_entry(draw: Draw, slope: Tensor, index: int) -> bool:
-    """Whether U/g is the same everywhere where all inputs are everywhere what they are at one place, and as there."""
-    shape = draw.g.shape
-    inputs = {name: _spread(value, shape, index) for name, value in draw.inputs.items()}
-    again = draw.case.run_at(inputs, draw.g)[draw.name] if draw.case.run_at is not None else None
-    if again is None or again.shape != shape:
-        return False
-    return draw.equal(again.to(slope.dtype), draw.g * slope.flatten()[index])
-
-
-def _spread(value: Tensor, shape: torch.Size, index: int) -> Tensor:
-    """What an input that broadcasts to a shape holds at one place of it, everywhere."""
-    try:
-        there = value.expand(shape).flatten()[index].item()
-    except RuntimeError:
-        return value
-    return torch.full_like(value, there)

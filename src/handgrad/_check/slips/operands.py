@@ -76,6 +76,8 @@ def _read_in_another_order(g: Tensor) -> Operands:
     for axes in permutations(range(g.dim())):
         if axes == tuple(range(g.dim())):
             continue
+        if g.permute(axes).shape == g.shape:  # square: then the memory that is reinterpreted is its transpose
+            yield Slip("transposed", ("g", axes), f"grad_output's axes are in the order {axes}"), g.permute(axes)
         message = f"grad_output's memory was reinterpreted by a reshape where its axes had to be permuted {axes}"
         fix = f"grad_output.permute{axes} before the reshape"
         yield Slip("reshape-instead-of-permute", ("g", "reordered", axes), message, fix), reordered(g, axes)

@@ -18,7 +18,7 @@ from ..draw import Draw
 from . import activations, factors, normalisations, products, reuse, softmaxes, updates
 from .places import Place
 from .recording import Record
-from .replaying import Cell, replayed, switch
+from .replaying import Cell, Replacement, branch, replayed, switch
 
 # the causes that each kind of place can have, and how it is found
 _KINDS: tuple[tuple[frozenset[str], Callable[[Record], Iterator[Place]]], ...] = (
@@ -103,13 +103,15 @@ class _Switches:
             self.known[key] = g, self._gradient(path, g)
         return self.known[key][1]
 
+    def _replacement(self, place: Place, cell: Cell) -> Replacement:
+        if place.alone:
+            return partial(branch, self.record.steps[place.source], cell)
+        return partial(switch, place.source, cell)
+
     def _gradient(self, path: Path, g: Tensor) -> Tensor:
         if self.linear is None:
-            replaced = {
-                place.index: partial(switch, place.source, cell)
-                for place, cell in zip(self.places, self.cells, strict=True)
-            }
-            self.linear = replayed(self.record, replaced)
+            pairs = zip(self.places, self.cells, strict=True)
+            self.linear = replayed(self.record, {place.index: self._replacement(place, cell) for place, cell in pairs})
         if self.linear is None:
             return g.new_empty(0)
         for place, cell in zip(self.places, self.cells, strict=True):

@@ -27,7 +27,7 @@ def slips(draw: Draw, record: Record, places: list[Place]) -> Backwards:
     """Every way back that can be told from the rest: through a place, or through one use of a tensor of several."""
     if draw.user.shape != draw.truth.shape:
         return
-    for place in places:
+    for place in (one for one in places if not one.alone):  # those are uses
         cell = Cell(lambda g, place=place: 0 * place.right(g))  # type: ignore[misc]
         aside = replayed(record, {place.index: partial(switch, place.source, cell)})
         yield from _weighted(draw, aside, place.keys[0], place.where)

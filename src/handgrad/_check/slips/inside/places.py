@@ -24,6 +24,7 @@ class Place:
     slips: Mapping[Path, Back]
     keys: tuple[Hashable, ...]  # places with a key in common may have the slip together
     where: str
+    alone: bool = False  # whether the step has other sources, whose ways back stay as they are
 
 
 def same_shape(record: Record, step: Step) -> list[Step]:

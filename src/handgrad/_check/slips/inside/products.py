@@ -19,6 +19,7 @@ _TURNS = {"T", "t", "mT", "transpose", "permute", "swapaxes", "movedim", "moveax
 def places(record: Record) -> Iterator[Place]:
     """Each product, transposition and constant factor."""
     for step in record.steps.values():
+        yield from _of_square(record, step)
         if not isinstance(step.output, Tensor) or len(step.sources) != 1 or step.direct:
             continue
         source = record.steps[step.sources[0]]
@@ -28,6 +29,27 @@ def places(record: Record) -> Iterator[Place]:
                 where = f"at `{step.name}`, line {step.line}"
                 back = partial(_back, step, source)
                 yield Place(step.index, source.index, back, slips, (("linear", step.site),), where)
+
+
+def _of_square(record: Record, step: Step) -> Iterator[Place]:
+    """gᵀ·B for g·B on the way back to one factor, where the product is square, as q·kᵀ is."""
+    shape = step.tensor.shape if isinstance(step.output, Tensor) else ()
+    if step.name not in ("matmul", "mm", "bmm", "einsum") or len(shape) < 2 or shape[-1] != shape[-2]:
+        return
+    for index in dict.fromkeys(step.sources):
+        source = record.steps[index]
+        if isinstance(source.output, Tensor):
+            back = partial(_back, step, source)
+            message = (
+                f"the gradient of the product in line {step.line} is transposed where it must not be, or the reverse"
+            )
+            slips: dict[Path, Back] = {(Slip("transposed", "of a product", message, "`.mT`"),): _transposed(back)}
+            keys = (("square", step.site, source.site),)
+            yield Place(step.index, index, back, slips, keys, f"at `{step.name}`", alone=True)
+
+
+def _transposed(back: Back) -> Back:
+    return lambda g: back(g.mT)
 
 
 def _back(step: Step, source: Step, g: Tensor) -> Tensor:

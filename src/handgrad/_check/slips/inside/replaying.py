@@ -113,6 +113,12 @@ def switch(source: int, cell: Cell, replay: Replay, _function: object, _args: ob
     return switched(output, cell, replay.outputs[source])
 
 
+def branch(used: Step, cell: Cell, replay: Replay, function: Any, args: Any, output: Tensor) -> Tensor:
+    """A replacement: the way back to one of a step's sources through the cell, to the others as it is."""
+    other: Tensor = hide(used, replay, function, args, output)
+    return other + switched(torch.zeros_like(other), cell, replay.outputs[used.index])
+
+
 def switched(value: Tensor, cell: Cell, source: Tensor) -> Tensor:
     """The value, its way back to the source through the cell."""
     made: Tensor = Switch.apply(value.detach(), cell, source)  # type: ignore[no-untyped-call]
