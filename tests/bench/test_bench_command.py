@@ -137,9 +137,9 @@ def test_what_is_refused(words: list[str], message: str, tmp_path: Path, monkeyp
 
 
 def test_help_names_all_there_is() -> None:
-    from handgrad._bench.contestants import PEERS
+    from handgrad._bench.contestants import PEERS, SAMPLERS
     from handgrad._bench.suite import SUITES
-    from handgrad._bench.task import DTYPES, OPS
+    from handgrad._bench.task import DTYPES, EACH, OPS
 
     text = command("bench", "--help").stdout
-    assert [word for word in (*PEERS, *SUITES, *OPS, *DTYPES) if word not in text] == []
+    assert [word for word in (*PEERS, *SAMPLERS, *SUITES, *OPS, *EACH, *DTYPES) if word not in text] == []

@@ -41,10 +41,10 @@ def lines(*tables: object) -> list[str]:
 def test_speeds(raced: Report) -> None:
     printed = lines(*table.speeds(raced))
     assert printed[0] == "float32, 1 thread: GFLOP/s of a peak of 200, and how many times as fast"
-    assert "shape op MFLOP handgrad of peak native × channels-last ×" in printed
-    assert "conv y 462 50.0 25% 25.0 2.00 100.0 0.50" in printed
-    assert "conv dW 462 100.0 50% wrong – 33.3 3.00" in printed
-    assert "line y 0 0.0 0% 0.0 2.00 – –" in printed
+    assert "shape op MFLOP handgrad of peak native × channels-last × fastest ×" in printed
+    assert "conv y 462 50.0 25% 25.0 2.00 100.0 0.50 100.0 0.50" in printed
+    assert "conv dW 462 100.0 50% wrong – 33.3 3.00 33.3 3.00" in printed
+    assert "line y 0 0.0 0% 0.0 2.00 – – 0.0 2.00" in printed
 
 
 def test_several_of_ours_have_a_ratio_each() -> None:
@@ -135,7 +135,7 @@ def test_csv_has_a_line_for_each_contestant_at_each_task(raced: Report) -> None:
 
 
 def test_the_picture_has_a_point_a_shape(raced: Report) -> None:
-    against_native, against_channels_last = plot.draw(raced).axes
+    against_native, against_channels_last, against_the_fastest = plot.draw(raced).axes
     (points,) = against_native.collections
     assert points.get_offsets().tolist() == [pytest.approx([25.0, 50.0]), pytest.approx([0.0, 0.0], abs=0.01)]
     assert [text.get_text() for text in against_native.texts] == ["conv y"]
@@ -145,6 +145,7 @@ def test_the_picture_has_a_point_a_shape(raced: Report) -> None:
         [pytest.approx([100 / 3, 100.0])],
     ]
     assert against_native.get_xlabel() == "native, GFLOP/s"
+    assert against_the_fastest.get_xlabel() == "fastest, GFLOP/s"
     assert against_native.get_title() == "float32, 1 thread"
     assert against_native.get_xscale() == against_native.get_yscale() == "log"
     assert against_native.get_xlim() == against_native.get_ylim()

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from made_up import shape
+from made_up import report, row, shape
 
 from handgrad import HandgradError
 from handgrad._bench import run, settings
-from handgrad._bench.contestants import CannotEnter, Entry
+from handgrad._bench.contestants import SAMPLERS, CannotEnter, Entry
 from handgrad._bench.peak import Peak
-from handgrad._bench.run import Report, Row, timed
+from handgrad._bench.run import FASTEST, Report, Result, Row, timed
 from handgrad._bench.settings import Settings, settle
 from handgrad._bench.task import OPS, Task
 
@@ -167,6 +167,29 @@ def test_words_become_settings() -> None:
     assert settle(**WORDS | {"algorithm": "auto,own"}).own == ["handgrad", "handgrad/own"]
     assert list(settle(**WORDS).threads) == [torch.get_num_threads()]
     assert len(settle(**WORDS).shapes) == 3
+
+
+def test_who_takes_part_follows_from_what_is_computed() -> None:
+    def chosen(**words: object) -> tuple[list[str], set[str]]:
+        found = settle(**WORDS | {"op": "", "against": None} | words)  # type: ignore[arg-type]  # words for words
+        return list(found.ops), {*found.peers, *found.left_out}
+
+    usual, samplers = {"native", "channels-last"}, set(SAMPLERS)
+    assert chosen() == (["y", "dW", "dX"], usual)
+    assert chosen(suite_name="per-sample") == (["samples", "norms"], samplers)
+    assert chosen(op="norms") == (["norms"], samplers)
+    assert chosen(op="norms,dW") == (["dW", "norms"], usual | samplers)
+    assert chosen(suite_name="per-sample", op="y", against="unfold") == (["y"], {"unfold"})
+
+
+def test_the_fastest_is_the_fastest_of_the_peers_that_are_right() -> None:
+    at = row(shape(), "dW", handgrad=[1.0], native=[4.0, 5.0], unfold=[2.0, 9.0], matmul=[0.5], jax=Result("wrong"))
+    assert at.result(FASTEST) is at.results["unfold"]
+    assert at.ratio("handgrad", FASTEST) == 2
+    assert at.median_ratio("handgrad", FASTEST) == 5.5
+    assert row(shape(), "dW", handgrad=[1.0], native=Result("wrong")).ratio("handgrad", FASTEST) is None
+    assert report([at]).against() == ["native", "unfold", "matmul", "jax", FASTEST]
+    assert report([row(shape(), "dW", handgrad=[1.0], native=[4.0], matmul=[1.0])]).against() == ["native", "matmul"]
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from handgrad._algorithms import setting
 from handgrad._bench import contestants
-from handgrad._bench.contestants import PEERS, CannotEnter, enter, missing, own_name
-from handgrad._bench.task import OPS, Op, Task
+from handgrad._bench.contestants import PEERS, SAMPLERS, CannotEnter, enter, missing, own_name
+from handgrad._bench.task import EACH, OPS, Op, Task
 
 own_module = importlib.import_module("handgrad._bench.contestants.own")  # the function has its name
 IN_PROCESS = ["handgrad", "handgrad/own", "handgrad/reference", *(name for name in PEERS if name != "jax")]
@@ -51,6 +51,45 @@ def test_everybody_is_right(name: str, dims: int, groups: int, op: Op) -> None:
         result = entry.tensor(entry.call())
         assert result.dtype == dtype
         torch.testing.assert_close(result, by_autograd(task).to(dtype), rtol=1e-4, atol=1e-4)
+
+
+def each_by_autograd(task: Task) -> Tensor:
+    """The weight gradient of each sample, or its squared norm."""
+    w = task.w.double().requires_grad_()
+    conv = getattr(torch, f"conv{task.shape.dims}d")
+    pairs = zip(task.x.double(), task.dy.double(), strict=True)
+    dw = torch.stack([torch.autograd.grad(conv(x[None], w, **task.settings), w, dy[None])[0] for x, dy in pairs])
+    return dw if task.op == "samples" else torch.linalg.vector_norm(dw.flatten(1), dim=1) ** 2
+
+
+@pytest.mark.parametrize("op", EACH)
+@pytest.mark.parametrize(("dims", "groups"), [(1, 1), (2, 1), (2, 4), (3, 2)])
+@pytest.mark.parametrize("name", ["the truth", "handgrad", "handgrad/reference", *SAMPLERS])
+def test_each_sample_is_right(name: str, dims: int, groups: int, op: Op) -> None:
+    if reason := missing(name):
+        pytest.skip(reason)
+    for N in (3, 40):  # ExpandedWeights compute large batches otherwise
+        task = Task(shape(O=8, dims=dims, groups=groups, N=N), op, torch.float64)
+        if name == "the truth":
+            result = task.truth()
+        else:
+            entry = enter(name, task)
+            if (name, dims) == ("expanded-weights", 3):
+                with pytest.raises(NotImplementedError, match="dilation"):
+                    entry.call()
+                continue
+            result = entry.tensor(entry.call())
+        if (name, op) == ("backpack", "norms") and groups > 1:
+            assert not torch.allclose(result, each_by_autograd(task))  # which disqualifies it
+        else:
+            torch.testing.assert_close(result, each_by_autograd(task))
+
+
+def test_whoever_knows_no_samples_does_not_enter_for_them_nor_the_reverse() -> None:
+    with pytest.raises(CannotEnter, match="it knows no single samples"):
+        enter("native", Task(shape(), "norms"))
+    with pytest.raises(CannotEnter, match="it is for single samples"):
+        enter("vmap", Task(shape(), "dW"))
 
 
 def test_those_who_cannot_say_why() -> None:
@@ -128,7 +167,7 @@ def test_ours_run_under_their_own_setting(
     assert [(s.algorithm, s.exclude) for s in seen] == [chosen]
 
 
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", [*OPS, *EACH])
 def test_an_algorithm_that_refuses_does_not_enter(op: Op, monkeypatch: pytest.MonkeyPatch) -> None:
     task = Task(shape(), op)
     named = {
@@ -136,6 +175,7 @@ def test_an_algorithm_that_refuses_does_not_enter(op: Op, monkeypatch: pytest.Mo
         "dW": ("conv_weight", task.x, task.dy),
         "dX": ("conv_input", task.w, task.dy),
     }
+    named |= dict.fromkeys(EACH, named["dW"])
 
     def refusal(name: str, *asked: object) -> str:
         assert (name, asked[0], asked[3]) == ("gemm", named[op][0], task.shape.geometry)

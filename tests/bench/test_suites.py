@@ -37,7 +37,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SUITES)
 def test_the_suites_that_come_with_it(name: str) -> None:
     shapes = suite.load(name)
-    assert len(shapes) == {"training": 41, "lenet": 3, "resnet50": 23, "mobilenet": 19}[name]
+    assert len(shapes) == {"training": 41, "lenet": 3, "resnet50": 23, "mobilenet": 19, "per-sample": 18}[name]
     assert len({(*sizes(at), at.N, at.dilation) for at in shapes}) == len(shapes)
 
 
@@ -140,7 +140,7 @@ def test_no_text(tmp_path: Path) -> None:
 def test_an_unknown_suite_is_told_with_those_there_are() -> None:
     with pytest.raises(HandgradError) as raised:
         suite.load("resnet")
-    known = "training, lenet, resnet50, mobilenet, FILE.csv"
+    known = "training, lenet, resnet50, mobilenet, per-sample, FILE.csv"
     assert str(raised.value) == f"bench: unknown suite 'resnet'.\n  known  {known}"
 
 

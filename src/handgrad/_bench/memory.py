@@ -20,7 +20,7 @@ import torch
 
 from .._geometry import spans
 from . import race
-from .contestants import OWN, PEERS, CannotEnter, enter, own_name
+from .contestants import OWN, CannotEnter, enter, is_own, own_name
 from .run import Report, Result, Row, first_line, judge
 from .suite import Shape
 from .task import Task
@@ -84,7 +84,7 @@ def measured(name: str, task: Task) -> Result:
 
 def _warm_up(name: str, small: Task) -> None:
     """Run it, and if it is ours the kernels too, which a small call alone might not choose."""
-    names = (name,) if name in PEERS else (name, own_name(OWN))
+    names = (name, own_name(OWN)) if is_own(name) else (name,)
     for entry in (enter(each, small) for each in names):
         entry.tensor(entry.call())
 

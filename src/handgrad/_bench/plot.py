@@ -13,7 +13,13 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from .run import Report, Row
 
 SUFFIXES = (".png", ".svg", ".pdf")
-_STYLES = {"y": ("tab:blue", "o"), "dW": ("tab:orange", "s"), "dX": ("tab:green", "^")}
+_STYLES = {
+    "y": ("tab:blue", "o"),
+    "dW": ("tab:orange", "s"),
+    "dX": ("tab:green", "^"),
+    "samples": ("tab:red", "D"),
+    "norms": ("tab:purple", "v"),
+}
 
 
 def save(report: Report, path: Path) -> None:

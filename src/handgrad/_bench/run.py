@@ -11,7 +11,7 @@ from statistics import median
 import torch
 
 from . import race
-from .contestants import CannotEnter, Entry, enter
+from .contestants import YARDSTICK, CannotEnter, Entry, enter, is_own
 from .peak import Peak, measure
 from .settings import Settings
 from .task import Task
@@ -38,6 +38,10 @@ class Result:
         return median(self.times) if self.times else None
 
 
+FASTEST = "fastest"
+"""Stands for the fastest of the peers at a task, whichever it is; those that were wrong have no time."""
+
+
 @dataclass
 class Row:
     """One task with what every contestant made of it."""
@@ -45,19 +49,26 @@ class Row:
     task: Task
     results: Mapping[str, Result]
 
+    def result(self, name: str) -> Result:
+        """Of a contestant, or of the fastest of the peers."""
+        if name != FASTEST:
+            return self.results[name]
+        peers = [peer for name, peer in self.results.items() if not is_own(name) and name != YARDSTICK and peer.times]
+        return min(peers, key=lambda peer: min(peer.times), default=Result("absent", "no peer can"))
+
     def gflops(self, name: str) -> float | None:
         """Of the contestant's fastest call."""
-        best = self.results[name].best
+        best = self.result(name).best
         return self.task.shape.flop / best / 1e9 if best else None
 
     def ratio(self, own: str, peer: str) -> float | None:
         """How many times as fast as the peer, fastest call against fastest."""
-        mine, theirs = self.results[own].best, self.results[peer].best
+        mine, theirs = self.result(own).best, self.result(peer).best
         return theirs / mine if mine and theirs else None
 
     def median_ratio(self, own: str, peer: str) -> float | None:
         """The same, median call against median."""
-        mine, theirs = self.results[own].median, self.results[peer].median
+        mine, theirs = self.result(own).median, self.result(peer).median
         return theirs / mine if mine and theirs else None
 
 
@@ -80,9 +91,14 @@ class Report:
             found.setdefault((row.task.dtype, row.task.threads), []).append(row)
         return found
 
+    def against(self) -> list[str]:
+        """The peers, and where there are several, the fastest of them at each task."""
+        peers = list(self.settings.peers)
+        return [*peers, FASTEST] if len(set(peers) - {YARDSTICK}) > 1 else peers
+
     def pairs(self) -> list[tuple[str, str]]:
-        """Each of ours with each peer."""
-        return [(own, peer) for own in self.settings.own for peer in self.settings.peers]
+        """Each of ours with each of them."""
+        return [(own, peer) for own in self.settings.own for peer in self.against()]
 
     def measure_peak(self, task: Task) -> None:
         """Measure the machine's peak for the task's dtype and threads again: the highest so far counts."""

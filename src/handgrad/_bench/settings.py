@@ -9,9 +9,11 @@ import torch
 
 from .._errors import error
 from . import suite
-from .contestants import ALGORITHMS, PEERS, missing, own_name
+from .contestants import ALGORITHMS, PEERS, SAMPLERS, missing, own_name, peers_of
 from .suite import Shape
-from .task import DTYPES, OPS, Op
+from .task import DTYPES, EACH, OPS, Op
+
+_USUAL = ("native", "channels-last")
 
 
 @dataclass(frozen=True)
@@ -23,26 +25,38 @@ class Settings:
     dtypes: Sequence[torch.dtype] = (torch.float32,)
     threads: Sequence[int] = field(default_factory=lambda: (torch.get_num_threads(),))
     own: Sequence[str] = ("handgrad",)
-    peers: Sequence[str] = ("native", "channels-last")
+    peers: Sequence[str] = _USUAL
     left_out: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.3
     repeats: int = 5
 
 
 def settle(
-    suite_name: str, patterns: str, op: str, dtype: str, threads: str, algorithm: str, against: str, **budget: float
+    suite_name: str,
+    patterns: str,
+    op: str,
+    dtype: str,
+    threads: str,
+    algorithm: str,
+    against: str | None,
+    **budget: float,
 ) -> Settings:
     """The settings that the command line's words mean; a peer that is not installed is left out, with the reason.
+
+    Without a word about operations they are the suite's, and without one about peers they are the operations'.
 
     Raises:
         HandgradError: for words that mean nothing here, and as `suite.load`.
     """
-    peers = _names("peer", against, PEERS) if against else []
+    asked = op or ",".join(EACH if suite_name == suite.EACH else OPS)
+    ops = [known for known in (*OPS, *EACH) if known in _names("op", asked, (*OPS, *EACH))]
+    usual = [name for name in (*_USUAL, *SAMPLERS) if any(name in peers_of(op) for op in ops)]
+    peers = _names("peer", against, (*PEERS, *SAMPLERS)) if against else usual if against is None else []
     left_out = {name: reason for name in peers if (reason := missing(name))}
     shapes = suite.load(suite_name)
     return Settings(
         shapes=suite.select(shapes, _words("shapes", patterns)) if patterns else shapes,
-        ops=[known for known in OPS if known in _names("op", op, OPS)],
+        ops=ops,
         dtypes=[DTYPES[name] for name in _names("dtype", dtype, DTYPES)],
         threads=_threads(threads) if threads else (torch.get_num_threads(),),
         own=[own_name(name) for name in _names("algorithm", algorithm, ALGORITHMS)],

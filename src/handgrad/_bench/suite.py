@@ -13,7 +13,8 @@ from .._errors import HandgradError, error
 from .._geometry import ConvGeometry, Ints, conv_geometry
 
 FOLDER = Path(__file__).parent / "suites"
-SUITES = ("training", "lenet", "resnet50", "mobilenet")
+EACH = "per-sample"
+SUITES = ("training", "lenet", "resnet50", "mobilenet", EACH)
 
 _COUNTS = ("N", "C", "O", "groups")
 _PER_DIM = ("input", "kernel", "stride", "padding", "dilation")

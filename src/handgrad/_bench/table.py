@@ -21,7 +21,7 @@ _REASONS = {"wrong": "disqualified", "failed": "failed", "absent": "left out"}
 
 def speeds(report: Report) -> Iterator[Group]:
     """A table for each dtype and number of threads: GFLOP/s of everybody, our share of the peak, and our ratios."""
-    own, peers = report.settings.own, report.settings.peers
+    own, peers = report.settings.own, report.against()
     for part, rows in report.parts().items():
         peak = report.peaks[part].flops / 1e9
         title = f"{_words(part)}: GFLOP/s of a peak of {peak:.0f}, and how many times as fast"
@@ -156,7 +156,7 @@ def _measured(row: Row, name: str) -> str:
 
 def _speed(row: Row, name: str) -> str:
     gflops = row.gflops(name)
-    return f"{gflops:.1f}" if gflops is not None else _status(row.results[name])
+    return f"{gflops:.1f}" if gflops is not None else _status(row.result(name))
 
 
 def _extra(result: Result) -> str:

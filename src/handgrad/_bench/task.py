@@ -12,14 +12,19 @@ from torch import Tensor
 
 from .suite import Shape
 
-Op = Literal["y", "dW", "dX"]
+Op = Literal["y", "dW", "dX", "samples", "norms"]
 OPS: tuple[Op, ...] = ("y", "dW", "dX")
+EACH: tuple[Op, ...] = ("samples", "norms")
+"""Of each sample: its weight gradient, and the squared norm of that."""
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 @dataclass(frozen=True)
 class Task:
-    """y = conv(x, w), dW from x and dy, or dX from w and dy; contiguous tensors of normal numbers, always the same."""
+    """y = conv(x, w), dX from w and dy, or dW from x and dy, summed or of each sample.
+
+    Operands are contiguous tensors of normal numbers, always the same.
+    """
 
     shape: Shape
     op: Op
@@ -52,15 +57,26 @@ class Task:
         """How many products each number of the result is a sum of, at most."""
         shape = self.shape
         K, L = prod(shape.kernel), prod(shape.geometry.output)
-        return {"y": shape.C // shape.groups * K, "dW": shape.N * L, "dX": shape.O // shape.groups * K}[self.op]
+        weights = prod(shape.w)
+        each = {"samples": L, "norms": weights}
+        return {"y": weights // shape.O, "dW": shape.N * L, "dX": shape.O // shape.groups * K, **each}[self.op]
 
     def truth(self) -> Tensor:
         """The framework's answer in float64."""
         x, w, dy = (self.x.double(), self.w.double(), self.dy.double())
-        return by_pytorch(self.op, x, w, dy, **self.settings)
+        if self.op not in EACH:
+            return by_pytorch(self.op, x, w, dy, **self.settings)
+        alone = (slice(n, n + 1) for n in range(self.shape.N))
+        each = torch.stack([by_pytorch("dW", x[n], w, dy[n], **self.settings) for n in alone])
+        return each if self.op == "samples" else squares(each)
 
     def _drawn(self, seed: int, size: tuple[int, ...]) -> Tensor:
         return torch.randn(size, dtype=self.dtype, generator=torch.Generator().manual_seed(seed))
+
+
+def squares(gradients: Tensor) -> Tensor:
+    """(N, *w) → (N,)."""
+    return gradients.flatten(1).square().sum(1)
 
 
 def by_pytorch(

@@ -20,10 +20,19 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command(context_settings={"show_default": True})
 @click.option(
-    "--suite", default="training", metavar="NAME|FILE.csv", help="Shapes: training, lenet, resnet50, mobilenet, a file."
+    "--suite",
+    default="training",
+    metavar="NAME|FILE.csv",
+    help="Shapes: training, lenet, resnet50, mobilenet, per-sample, a file.",
 )
 @click.option("--shapes", default="", metavar="PATTERNS", help="Only shapes of these names, as in 'resnet50.*'.")
-@click.option("--op", default="y,dW,dX", metavar="OPS", help="Forward, weight gradient, input gradient.")
+@click.option(
+    "--op",
+    default="",
+    metavar="OPS",
+    help="Forward, weight gradient, input gradient; weight gradients of samples, or their norms.",
+    show_default="y,dW,dX, or of the suite per-sample: samples,norms",
+)
 @click.option("--dtype", default="float32", metavar="DTYPES", help="float32, float64 or both.")
 @click.option("--threads", default="", metavar="NUMBERS", help="PyTorch's.", show_default="as PyTorch has it")
 @click.option(
@@ -34,9 +43,10 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--against",
-    default="native,channels-last",
     metavar="PEERS",
-    help="native, channels-last, unfold, matmul, jax; '' for none.",
+    help="native, channels-last, unfold, matmul, jax; for samples vmap, loop, expanded-weights, opacus, functorch, "
+    "backpack; '' for none.",
+    show_default="native,channels-last, and of samples all of theirs",
 )
 @click.option("--seconds", type=Finite(min=0), default=0.3, help="At least so long for each contestant at each task.")
 @click.option("--repeats", type=click.IntRange(min=1), default=5, help="And at least so many calls.")
@@ -54,7 +64,7 @@ def bench(ctx: click.Context, /, peak_memory: bool, **asked: Any) -> None:
     Exit status: 0, or 1 if handgrad itself was wrong or failed at anything.
     """
     files = {kind: asked.pop(f"{kind}_file") for kind in ("json", "csv", "plot")}
-    if files["plot"] and not asked["against"]:
+    if files["plot"] and asked["against"] == "":
         raise click.UsageError("--plot shows ours against theirs; name a peer with --against")
     _check_files(peak_memory, **files)
     from handgrad._bench.run import Report
