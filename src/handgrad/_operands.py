@@ -104,11 +104,20 @@ def arranged(result: Tensor, input: Tensor | None, weight: Tensor | None, gradie
     But in 1-d it looks at the weight alone, and its gradients of complex numbers and, in 3-d on a CPU, all kernels but
     those of single precision and bfloat16 only write contiguous results.
     """
-    known = tuple((operand.shape, operand.stride()) for operand in (input, weight) if operand is not None)
-    if result.dim() == 3:
-        known = known[1:] if input is not None else known
-    strides = _wanted(result.shape, result.dtype, result.is_cpu, gradient, known)
+    strides = _wanted(result.shape, result.dtype, result.is_cpu, gradient, _known(input, weight, result.dim()))
     return result if result.stride() == strides else result.new_empty_strided(result.shape, strides).copy_(result)
+
+
+def room(size: Ints, input: Tensor, weight: Tensor, gradient: bool = False) -> Tensor:
+    """An empty result that is `arranged` already: to rearrange it takes longer than to compute it, if it is large."""
+    known = _known(input, weight, len(size))
+    return input.new_empty_strided(size, _wanted(size, input.dtype, input.is_cpu, gradient, known))
+
+
+def _known(input: Tensor | None, weight: Tensor | None, dims: int) -> tuple[tuple[Ints, Ints], ...]:
+    """Sizes and strides of the operands that have a say."""
+    said = (weight,) if dims == 3 and input is not None else (input, weight)
+    return tuple((operand.shape, operand.stride()) for operand in said if operand is not None)
 
 
 @cached

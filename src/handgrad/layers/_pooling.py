@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -32,15 +32,19 @@ class MaxPoolNd(Layer):
             raise self._error("return_indices is not supported", "build it without return_indices")
         settings = self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
         output, place = self._pool(_innermost(input, self._dims), *settings, return_indices=True)
-        shape, dims, blind = input.shape, self._dims, self._blind(input.shape, output.shape)
+        shape, dims, contiguous = input.shape, self._dims, input.is_contiguous()
+        blind = self._blind(shape, output.shape)
         place = _zeroed(place, blind)  # their maximum is −∞, and PyTorch's place for it means nothing
 
         def backward(grad_output: Tensor) -> Tensor:
-            places, grads = place.flatten(-dims), _zeroed(grad_output, blind).flatten(-dims)  # (…, *L) = (…, L)
-            grad_input = grads.new_zeros(shape).flatten(-dims)  # (…, *I) = (…, I), which `place` counts in
-            return grad_input.scatter_add_(-1, places, grads).view(shape)
+            grads = _zeroed(grad_output, blind)
+            grads = grads if contiguous else _innermost(grads, dims)  # as `place` lies, whatever comes from behind
+            grad_input = grads.new_zeros(shape) if contiguous else _zeros_innermost(grads, shape, dims)
+            # (…, *L) = (…, L) are added to (…, *I) = (…, I), which `place` counts in
+            grad_input.flatten(-dims).scatter_add_(-1, place.flatten(-dims), grads.flatten(-dims))
+            return grad_input
 
-        return output.contiguous() if input.is_contiguous() else output, backward
+        return output.contiguous() if contiguous else output, backward
 
     def may_be_blind(self) -> bool:
         """Whether a window may see nothing but padding: a dilated one's taps may lie to both sides of the input."""
@@ -63,6 +67,11 @@ def _zeroed(tensor: Tensor, windows: dict[int, list[int]]) -> Tensor:
         if indices:
             tensor = tensor.index_fill(axis, torch.tensor(indices, device=tensor.device), 0)
     return tensor
+
+
+def _zeros_innermost(like: Tensor, shape: Sequence[int], dims: int) -> Tensor:
+    """(…, C, *I) with channels innermost in memory, as the pooled input was."""
+    return like.new_zeros(*shape[: -dims - 1], *shape[-dims:], shape[-dims - 1]).movedim(-1, -dims - 1)
 
 
 def _innermost(input: Tensor, dims: int) -> Tensor:
