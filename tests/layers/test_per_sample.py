@@ -188,6 +188,28 @@ def test_it_works_under_inference_mode_and_autocast_means_nothing() -> None:
     assert not expected.requires_grad
 
 
+@pytest.mark.filterwarnings("ignore:Complex modules")
+def test_complex_numbers() -> None:
+    """The first factor of an inner product is conjugate, here the gradient."""
+    network = layers.Sequential(layers.Conv1d(2, 3, 2), layers.Tanh(), layers.Linear(4, 2)).to(torch.complex128)
+    x = torch.randn(3, 2, 5, dtype=torch.complex128)
+    samples, dy = collected(network, x)
+    flat = []
+    for n in range(3):
+        module = layers.to_torch(network)
+        module(x[n : n + 1]).backward(dy[n : n + 1])
+        flat.append(torch.cat([parameter.grad.flatten() for parameter in module.parameters()]))
+    truth = torch.stack(flat)
+    directions = {parameter: torch.randn_like(parameter) for parameter in network.parameters()}
+    along = torch.cat([directions[parameter].flatten() for parameter in network.parameters()])
+    assert_close(samples.sqnorm(), truth.abs().square().sum(1))
+    assert_close(samples.gram(), truth.conj() @ truth.mT)
+    assert_close(samples.dot(directions), truth.conj() @ along)
+    weighted = samples.weighted(torch.arange(3))
+    ours = torch.cat([weighted[parameter].flatten() for parameter in network.parameters()])
+    assert_close(ours, truth[1] + 2 * truth[2])
+
+
 def test_a_custom_container_needs_nothing() -> None:
     class Twice(layers.Layer):
         def __init__(self) -> None:

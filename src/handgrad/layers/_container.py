@@ -27,8 +27,6 @@ class Sequential(Layer, nn.Sequential):
     Raises `HandgradError` for a child that is no `Layer`, by its name.
     """
 
-    _takes_indices = None
-
     # y = f_n(… f_1(x))          dx = f_1′(… f_n′(dy)),   f′ standing for a backward pass
 
     # What one child alone has made and does not need, the next may write over: half of the memory, and of the time

@@ -72,7 +72,7 @@ class Layer(nn.Module):
 
     _takes_complex: ClassVar[bool] = True
     _takes_halves: ClassVar[bool] = False  # with parameters in float32
-    _takes_indices: ClassVar[bool | None] = False  # and nothing else; None: what its children take
+    _takes_indices: ClassVar[bool] = False  # and nothing else
 
     def __call__(self, input: Tensor) -> tuple[Tensor, Backward]:
         """The output, and the function that turns its gradient into the gradient of the input."""
@@ -159,7 +159,7 @@ class Layer(nn.Module):
         indices = input.dtype in (torch.int32, torch.int64)
         if self._takes_indices and not indices:
             raise self._error("input is no tensor of indices", "`input.long()`", input=facts(input))
-        if self._takes_indices is not False and indices:
+        if indices and (self._takes_indices or self._modules):  # its children see for themselves
             return
         if not (input.is_floating_point() or (input.is_complex() and self._takes_complex)):
             raise self._error("input is not floating point", "`input.float()`", input=facts(input))

@@ -46,8 +46,9 @@ class Samples:
         clipped = samples.weighted(1 / norms.clamp(min=1))              # {parameter: gradient}
 
     It keeps what the gradients are made of, and computes nothing until it is asked: there is no second pass, and all N
-    gradients of a parameter are only held at once where `gradients` is called. A parameter that the pass met several
-    times, in tied weights or a layer that stands twice, has the sum over these as its gradient.
+    gradients of a parameter are only held at once where `gradients` is called. A parameter that was met several times,
+    in tied weights or a layer that stands twice, has the sum over these as its gradient. So one `Samples` may go
+    through the backward passes of several networks in turn, but it serves one batch.
 
     The gradients are those of the loss that `grad_y` is the gradient of. A mean over the batch has 1/N in it: times N
     they are those of each sample's own loss.
