@@ -300,3 +300,12 @@ def test_a_resumed_bar_begins_where_the_run_was(tmp_path):
     session.progress.epoch, session.progress.position = 1, 2
     (task,) = progress.Bar(Console(), session)._bar.tasks
     assert (task.completed, task.total, task.fields["epoch"]) == (7, 10, 2)
+
+
+def test_a_bar_before_any_image_was_seen(tmp_path):
+    """As when the first private batch is empty."""
+    session = tiny_runs.prepared(tiny_runs.config(tmp_path))
+    bar = progress.Bar(Console(), session)
+    bar.batch_done(session)
+    (task,) = bar._bar.tasks
+    assert (task.completed, task.fields["loss"], task.fields["accuracy"]) == (1, "-", "-")

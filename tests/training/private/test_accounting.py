@@ -110,6 +110,7 @@ def test_epsilon_grows_with_steps_and_falls_with_noise(accountant):
     assert epsilon(accountant, 0.05, 1.0, 0) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accountant", ACCOUNTANTS)
 @pytest.mark.parametrize(("probability", "steps", "target"), [(0.0445, 264, 3.0), (0.0445, 1, 1.0), (0.3, 50, 0.5)])
 def test_the_noise_for_an_epsilon_is_enough_and_no_more(accountant, probability, steps, target):
