@@ -161,6 +161,7 @@ ACTIVATIONS = [
     ("tanh", "derivative-of-activation-wrong", lambda g, input: g * (1 - input**2)),
     ("silu", "derivative-of-activation-wrong", lambda g, input: g * torch.sigmoid(input)),
     ("gelu", "derivative-of-activation-wrong", lambda g, input: g * (input + 0.3) / (1 + input**2)),
+    ("tanh", "derivative-of-activation-wrong", lambda g, input: g / torch.cosh(input)),
     ("tanh", "upstream-applied-twice", lambda g, input: g * g * (1 - torch.tanh(input) ** 2)),
     ("sigmoid", "grad-output-ignored", lambda g, input: dsigmoid(input)),
     ("sigmoid", "wrong-sign", lambda g, input: -g * dsigmoid(input)),
@@ -289,6 +290,36 @@ def test_rows_of_any_shape_that_are_picked_twice(width):
         inputs=(torch.randn(4, *width), torch.tensor([1, 0, 1, 3, 3, 3])),
     )
     assert report.findings[0].cause == "overwrite-instead-of-accumulate"
+
+
+def frames(x: Tensor) -> Tensor:
+    return x.unfold(1, 4, 2)
+
+
+def test_windows_that_an_array_of_indices_adds_once():
+    def wrong(g: Tensor, x: Tensor) -> Tensor:
+        dx, index = torch.zeros_like(x), torch.arange(x.shape[1]).unfold(0, 4, 2)
+        dx[:, index] += g
+        return dx
+
+    assert named(of_sizes(frames, wrong, {"x": (2, 10)}, {"x": (3, 13)})) == ["overwrite-instead-of-accumulate"]
+
+
+def test_windows_that_are_averaged_where_the_last_entry_is_in_none():
+    def wrong(g: Tensor, x: Tensor) -> Tensor:
+        return folded(g, x) / folded(torch.ones_like(g), x).clamp(min=1)
+
+    def folded(g: Tensor, x: Tensor) -> Tensor:
+        return sum(F.pad(g[:, p], (2 * p, x.shape[1] - 2 * p - 4)) for p in range(g.shape[1]))
+
+    assert named(of_sizes(frames, wrong, {"x": (2, 10)}, {"x": (3, 13)})) == ["averaged-overlap"]
+
+
+def test_a_square_input_that_is_transposed_wherever_it_is_used():
+    found = of_sizes(
+        lambda x, p: p @ x @ p.T, lambda g, x, p: p @ g @ p.T, *({"x": (n, n), "p": (n, n)} for n in (3, 4))
+    )
+    assert named(found) == ["transposed"]
 
 
 def test_windows_that_are_averaged_are_counted_by_the_backward_pass_of_ones():

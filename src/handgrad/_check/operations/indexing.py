@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from ..slips import Backwards, Slip
 from .operation import Known, Operation, Options, Roles, Setting
-
-
-def _embedding_slips(known: Known) -> Backwards:
-    if known.role == "weight":
-        message = "a row that is picked several times keeps one gradient: `=` stands where `+=` belongs"
-        for end in ("last", "first"):
-            slip = Slip("overwrite-instead-of-accumulate", end, message, "`index_add_`, or `np.add.at`")
-            yield (slip,), partial(_assigned, known, end)
-
-
-def _assigned(known: Known, end: str, g: Tensor) -> Tensor:
-    picked = list(enumerate(known.tensors["index"].flatten().tolist()))
-    dw = torch.zeros_like(known.tensors["weight"])
-    rows = g.reshape(len(picked), *dw.shape[1:])
-    for place, row in picked if end == "last" else picked[::-1]:
-        dw[row] = rows[place]
-    return dw
 
 
 def _maximum_slips(known: Known) -> Backwards:
@@ -95,7 +77,6 @@ OPERATIONS = (
         _embedding_settings,
         _embedding_guesses,
         required=2,
-        slips=_embedding_slips,
     ),
     Operation(
         "amax",

@@ -8,6 +8,7 @@ from functools import partial
 from torch import Tensor
 
 from . import Backwards, Slip
+from .copies import copies
 from .draw import Draw
 from .elementwise import elementwise
 from .inside import inside
@@ -41,10 +42,11 @@ def _per_sample(draw: Draw) -> Backwards:
 def _averaged(draw: Draw) -> Backwards:
     """Divided by how many windows meet in an entry, which the backward pass of ones counts."""
     count = draw.derivative.round()
-    if bool((count >= 1).all()) and count.max() > count.min() and draw.equal(draw.derivative, count):
+    meet = count.max() > 1 and count.max() > count.min() >= 0
+    if meet and draw.equal(draw.derivative, count):
         message = "overlapping windows are averaged: right for putting an image together again, wrong for a gradient"
         slip = Slip("averaged-overlap", None, message, "do not divide by how many windows overlap")
-        yield (slip,), lambda g: draw.backward(g) / count
+        yield (slip,), lambda g: draw.backward(g) / count.clamp(min=1)
 
 
 def _other_gradients(draw: Draw) -> Backwards:
@@ -121,6 +123,7 @@ _TABLE: tuple[tuple[frozenset[str] | None, Callable[[Draw], Backwards]], ...] = 
     (frozenset({"missing-batch-sum"}), _per_sample),
     (frozenset({"wrong-reduction-axes", "missing-batch-sum"}), reductions),
     (frozenset({"averaged-overlap"}), _averaged),
+    (frozenset({"overwrite-instead-of-accumulate"}), copies),
     (frozenset({"wrong-return-order"}), _other_gradients),
     (frozenset({"regularizer-included"}), _regularized),
     (frozenset({"updated-weight"}), _stepped),

@@ -184,6 +184,8 @@ def _other_formulas(this: Activation) -> Backwards:
             yield (Slip("derivative-of-activation-wrong", written, message),), partial(torch.mul, value)
     slip = Slip("derivative-of-activation-wrong", "f'²", "the derivative is applied twice")
     yield (slip,), partial(torch.mul, this.derivative**2)
+    slip = Slip("derivative-of-activation-wrong", "√f'", "the derivative is taken to be its own square root")
+    yield (slip,), partial(torch.mul, this.derivative.clamp(min=0).sqrt())
     if this.at is not None:
         message = "the derivative is taken at the output y: it belongs at x"
         yield (Slip("derivative-of-activation-wrong", "f'(y)", message),), partial(torch.mul, this.at(this.y))

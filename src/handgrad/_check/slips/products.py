@@ -14,6 +14,7 @@ from .draw import Draw
 
 def products(draw: Draw) -> Backwards:
     """B·A, with any transposes, where the truth is A·B: it runs where the matrices are square."""
+    yield from _turned_inputs(draw)
     if draw.truth.dim() < 2:
         return
     for label, other in draw.named_tensors().items():
@@ -22,6 +23,17 @@ def products(draw: Draw) -> Backwards:
             continue
         for slip, wrong in _exchanged(label, *factors, other):
             yield (slip,), wrong
+
+
+def _turned_inputs(draw: Draw) -> Backwards:
+    """Another input transposed wherever the gradient uses it, which runs where it is square: P·g·Pᵀ for Pᵀ·g·P."""
+    for other, value in draw.inputs.items():
+        square = value.dim() > 1 and value.shape[-1] == value.shape[-2] > 1
+        if other != draw.name and square and value.is_floating_point() and draw.user.shape == draw.truth.shape:
+            linear = draw.at(other, value.mT.contiguous())
+            if linear is not None:
+                message = f"`{other}` is transposed wherever it must not be, and the reverse"
+                yield (Slip("transposed", ("input", other), message, f"exchange `{other}` and `{other}.mT`"),), linear
 
 
 def _right_product(draw: Draw, other: Tensor) -> tuple[bool, bool, bool] | None:
