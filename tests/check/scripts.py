@@ -532,6 +532,121 @@ for i in range(3):
 # Scripts of fixed sizes: (name, source, output, grad_output, wrt, the first cause of each wrong gradient).
 MORE: list[tuple[str, str, str, str | None, dict[str, str], dict[str, str]]] = [
     (
+        "length_taken_for_a_constant",
+        """
+import torch
+x = torch.randn(7, 5)
+norm = (x * x).sum(dim=1, keepdim=True).sqrt()
+y = x / norm
+dy = torch.randn(7, 5)
+dx = dy / norm
+""",
+        "y",
+        "dy",
+        {"x": "dx"},
+        {"x": "missing-variance-term"},
+    ),
+    (
+        "derivative_that_no_formula_gives",
+        """
+import torch
+x = torch.randn(6, 9)
+s = torch.sigmoid(1.702 * x)
+out = x * s
+dout = torch.randn(6, 9)
+dx = dout * (s + x * s * (1 - s))
+""",
+        "out",
+        "dout",
+        {"x": "dx"},
+        {"x": "derivative-of-activation-wrong"},
+    ),
+    (
+        "derivative_that_no_formula_gives_before_a_loss",
+        """
+import torch
+x = torch.randn(5, 7)
+t = torch.randn(5, 7)
+s = torch.sigmoid(x)
+a = x * s
+loss = 0.5 * ((a - t) ** 2).sum()
+da = a - t
+dx = da * (s + s * (1 - s))
+""",
+        "loss",
+        None,
+        {"x": "dx"},
+        {"x": "derivative-of-activation-wrong"},
+    ),
+    (
+        "batch_as_a_number",
+        """
+import torch
+import torch.nn.functional as F
+X = torch.randn(10, 6)
+y = torch.randint(0, 4, (10,))
+W = torch.randn(6, 4)
+z = X @ W
+loss = F.cross_entropy(z, y, reduction="sum")
+p = F.softmax(z, dim=1)
+p[torch.arange(10), y] -= 1
+dW = X.t() @ (p / 10)
+""",
+        "loss",
+        None,
+        {"W": "dW"},
+        {"W": "mean-instead-of-sum"},
+    ),
+    (
+        "pooling_window_is_no_size",
+        """
+import torch
+import torch.nn.functional as F
+x = torch.randn(2, 3, 8, 8)
+y = F.avg_pool2d(x, 2)
+dy = torch.randn(2, 3, 4, 4)
+dx = dy.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+""",
+        "y",
+        "dy",
+        {"x": "dx"},
+        {"x": "scale-factor"},
+    ),
+    (
+        "weights_made_after_the_image",
+        """
+import torch
+import torch.nn.functional as F
+x = torch.randn(2, 3, 9, 9)
+w = torch.randn(4, 3, 3, 3)
+y = F.conv2d(x, w, stride=2)
+gy = torch.randn(2, 4, 4, 4)
+gx = F.conv_transpose2d(gy, w)
+gx = F.pad(gx, (0, 3, 0, 3))
+""",
+        "y",
+        "gy",
+        {"x": "gx"},
+        {"x": "stride-ignored"},
+    ),
+    (
+        "corner_from_zero",
+        """
+import torch
+import torch.nn.functional as F
+x = torch.randn(2, 3, 8, 7)
+w = torch.randn(4, 3, 3, 3)
+y = F.conv2d(F.pad(x, (1, 1, 1, 1)), w)
+dy = torch.randn(2, 4, 8, 7)
+dxp = F.conv_transpose2d(dy, w)
+dx = dxp[:, :, 0:8, 0:7]
+""",
+        "y",
+        "dy",
+        {"x": "dx"},
+        {"x": "wrong-crop"},
+    ),
+    (
         "bn_missing_mean",
         """
 import numpy as np

@@ -139,6 +139,21 @@ def test_a_forgotten_gradient_is_wrong(target: Any, inputs: Any, name: str) -> N
     assert wrong.findings[0].cause == "wrong-return-count"
 
 
+def test_none_beside_a_wrong_gradient_is_not_what_is_asked_about() -> None:
+    class Mean(Linear):
+        @staticmethod
+        def backward(ctx: Any, g: Tensor) -> Any:
+            x = ctx.saved_tensors[0]
+            return None, x.mT @ g / len(x)
+
+    report = check(Mean, inputs=(X, W))
+    x, weight = report.gradients
+    assert x.verdict == "inconclusive"
+    assert x.note is not None
+    assert "an omission for a parameter" in x.note
+    assert [finding.cause for finding in report.findings] == ["mean-instead-of-sum"] == [weight.findings[0].cause]
+
+
 def test_of_a_kernel_nobody_can_tell() -> None:
     def blur(x: Any, kernel: Any) -> Any:
         return x[:, 1:] * kernel[0] + x[:, :-1] * kernel[1]

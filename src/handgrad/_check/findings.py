@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+RIGHT_FOR_YOURS = "right for your sizes"
+
 
 @dataclass(frozen=True)
 class Location:
@@ -50,3 +52,8 @@ class Gradient:
     def has_right_values(self) -> bool:
         """Whether it equals the truth all the same, so that what is wrong is something else about the code."""
         return self.relative_error is not None and self.relative_error < 1e-6
+
+    @property
+    def is_latent(self) -> bool:
+        """Whether it is right at the person's own sizes, and wrong at others."""
+        return self.note is not None and self.note.startswith(RIGHT_FOR_YOURS)

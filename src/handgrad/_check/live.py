@@ -9,7 +9,7 @@ from typing import Any
 from .inputs import parse_all
 from .plan import Wanted
 from .report import Report
-from .run import check_subject
+from .run import check_subject, explained
 from .subjects import Subject, UserCodeError
 from .subjects.finding import of_object
 
@@ -21,8 +21,10 @@ def check_live(
 ) -> Report:
     """The report on live objects. What their code raises is raised, with its own traceback."""
     wanted = Wanted(specs=parse_all(specs), given=given, like=like, options=options, verbose=verbose)
+    subject = Subject(of_object(target))
     try:
-        report = check_subject(Subject(of_object(target)), wanted)
+        report = check_subject(subject, wanted)
     except UserCodeError as problem:
+        explained(problem, subject, wanted)
         raise problem.original from None
     return replace(report, notes=(*report.notes, WHERE))

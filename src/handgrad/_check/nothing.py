@@ -65,7 +65,23 @@ def _meaning(subject: Subject, name: str, judged: Sequence[Judged]) -> Meaning:
         return "zero"
     if name in subject.adapter.parameters():
         return _of_parameter(subject, name, judged)
-    return _of_input(subject, name, judged[0])
+    meaning = _of_input(subject, name, judged[0])
+    # `return None, dw, None` asks about dw: what it says of the others is no cause of what is wrong with that
+    return "unclear" if meaning == "forgotten" and _says_none(subject, name) and _another_is_wrong(judged) else meaning
+
+
+def _another_is_wrong(judged: Sequence[Judged]) -> bool:
+    return any(
+        value is not None and name in one.case.inputs and not one.case.is_right(name)
+        for one in judged
+        for name, value in one.case.user.items()
+    )
+
+
+def _says_none(subject: Subject, name: str) -> bool:
+    """Whether the code returns None for it, and does not merely return too little."""
+    names = subject.adapter.inputs
+    return name in names and returns_none(subject.adapter.functions[-1], names.index(name))
 
 
 def _of_input(subject: Subject, name: str, one: Judged) -> Meaning:
@@ -77,8 +93,7 @@ def _of_input(subject: Subject, name: str, one: Judged) -> Meaning:
     if is_parameter(name) or name == names[0]:
         return "unclear" if _is_kernel(name) else "forgotten"
     value = one.case.inputs[name]
-    said = returns_none(subject.adapter.functions[-1], names.index(name) if name in names else 0)
-    return "constant" if said or bool(((value == 0) | (value == 1)).all()) else "forgotten"
+    return "constant" if _says_none(subject, name) or bool(((value == 0) | (value == 1)).all()) else "forgotten"
 
 
 def _of_parameter(subject: Subject, name: str, judged: Sequence[Judged]) -> Meaning:

@@ -136,9 +136,8 @@ def _is_window(target: ast.expr) -> bool:
 
 
 def _keeps_a_corner(node: ast.AST) -> bool:
-    """`dx[:, :, :H, :W]`, or any padded image at all."""
-    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-        return any(
-            isinstance(item, ast.Slice) and item.lower is None and item.upper is not None for item in _items(node)
-        )
-    return False
+    """`dx[:, :, :H, :W]`, `dx[:, :, 0:8, 0:8]`."""
+    if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load):
+        return False
+    slices = [item for item in _items(node) if isinstance(item, ast.Slice) and item.upper is not None]
+    return any(item.lower is None or ast.unparse(item.lower) == "0" for item in slices)

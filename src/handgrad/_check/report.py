@@ -40,8 +40,9 @@ class Report:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All findings, in the order of the gradients."""
-        return tuple(finding for gradient in self.gradients for finding in gradient.findings)
+        """All findings, in the order of the gradients; what does not show at the person's own sizes comes last."""
+        ordered = sorted(self.gradients, key=lambda gradient: gradient.is_latent)
+        return tuple(finding for gradient in ordered for finding in gradient.findings)
 
     @property
     def headline(self) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache, partial
 
+from .._errors import HandgradError
 from . import truth
 from .accidents import without_accidents
 from .cases import Judged
@@ -19,6 +21,8 @@ from .probes import probe
 from .report import Finding, Gradient, Report, Verdict
 from .subjects import Subject, UserCodeError
 from .subjects.autograd_function import AutogradFunction
+from .subjects.classes import ClassInstance
+from .subjects.refused import is_refusal
 from .verdict import About, verdict_on
 
 
@@ -51,6 +55,20 @@ def check_subject(subject: Subject, wanted: Wanted) -> Report:
         notes=(*notes(subject, made, judged, problems), *left_out, *absent.notes),
         example=plain_example(subject, judged) if verdict == "wrong" else None,
     )
+
+
+def explained(problem: UserCodeError, subject: Subject, wanted: Wanted) -> tuple[Gradient, ...]:
+    """What is wrong with a `.grad` that PyTorch refuses to take, which is added to the exception as a note as well."""
+    if not isinstance(subject.adapter, ClassInstance) or not is_refusal(problem.original):
+        return ()
+    subject.adapter.loose = True
+    with suppress(UserCodeError, HandgradError):
+        gradients = check_subject(subject, wanted).gradients
+        for gradient in gradients:
+            for finding in gradient.findings:
+                problem.original.add_note(f"handgrad: `{gradient.name}`: {finding.cause}: {finding.message}")
+        return gradients
+    return ()
 
 
 def _worst(gradients: Sequence[Gradient]) -> Verdict:

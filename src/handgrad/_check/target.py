@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,7 @@ from .inputs import parse_all
 from .plan import Wanted
 from .report import Location, Report
 from .request import Request
-from .run import check_subject
+from .run import check_subject, explained
 from .script import check_script, trace_script
 from .subjects import Subject, UserCodeError, finding
 from .subjects.calling import call, steady
@@ -49,7 +50,12 @@ def _check(request: Request) -> Report:
     target = finding.parse(request.target)
     if request.is_script or (target.is_file and not target.name and finding.is_script(target.module)):
         return _script(request, target)
-    return check_subject(*subject_of(request))
+    subject, wanted = subject_of(request)
+    try:
+        return check_subject(subject, wanted)
+    except UserCodeError as problem:
+        gradients = explained(problem, subject, wanted)
+        return replace(failure(problem), gradients=gradients)
 
 
 def subject_of(request: Request) -> tuple[Subject, Wanted]:

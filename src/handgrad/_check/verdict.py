@@ -9,7 +9,7 @@ from typing import Any
 from .case import relative_error, same
 from .cases import Judged
 from .diagnose import diagnose
-from .findings import all_fixes
+from .findings import RIGHT_FOR_YOURS, all_fixes
 from .inputs import Draw
 from .locate import Place, line_that_is_right, place_of
 from .report import Finding, Gradient
@@ -210,7 +210,7 @@ def _right_for_own(name: str, judged: Sequence[Judged], wrong: Sequence[Judged])
     own = [one for one in judged if one.draw.own]
     if not own or any(one.draw.own for one in wrong) or not all(one.case.is_right(name) for one in own):
         return None
-    return f"right for your sizes, wrong {_difference(own[0].draw, wrong[0].draw)}"
+    return f"{RIGHT_FOR_YOURS}, wrong {_difference(own[0].draw, wrong[0].draw)}"
 
 
 def _difference(own: Draw, other: Draw) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from torch import Tensor
 
 from ..._errors import HandgradError
-from ..case import OWN, Case, same
+from ..case import OWN, Case, Vjp, same
 from ..diagnose import diagnose
 from ..operations import recognise
 from ..report import Finding, Location
@@ -41,7 +42,7 @@ def diagnosed(posted: World, seconds: Sequence[World]) -> tuple[Finding, ...]:
         return (Finding(*stops),)
     others = (_case(there, there.derivative, _claimed(there)) for there in seconds)
     found = _agreed(here, [case for case in others if case is not None], posted.claim.name)
-    if found and found[0].cause != "unexplained":
+    if found and found[-1].cause != "unexplained":
         return found
     return _of_intermediate(posted, seconds) or found
 
@@ -52,7 +53,7 @@ def _agreed(here: Case, others: Sequence[Case], name: str) -> tuple[Finding, ...
     here = replace(here, label=OWN)
     for draws in [[here, other] for other in others] or [[here]]:
         found = diagnose(draws, name)
-        if found and found[0].cause != "unexplained":
+        if found and found[-1].cause != "unexplained":
             return found
     return found
 
@@ -74,17 +75,44 @@ def _case(world: World, slope: Derivative, user: Tensor | None, above: Tensor | 
         grad_output=world.grad_output if above is None else above,
         user={slope.name: user},
         vjp=lambda grad_output: {slope.name: slope.vjp(grad_output)},
+        rerun=partial(_again, world) if above is None and world.claim.grad_output in world.state.names else None,
+        run_at=partial(_elsewhere, world) if above is None and slope.name.isidentifier() else None,
         bound=recognise(inputs, slope.output),
+        tracked=slope.tracked if slope.is_tracked else None,
+        linearize=partial(_at, slope) if slope.is_tracked else None,
         tolerance=TOLERANCE,
         code="\n".join(ast.unparse(statement) for _, statement in world.backward),
     )
 
 
+def _at(slope: Derivative, inputs: Mapping[str, Tensor]) -> Vjp:
+    """The truth with the variable, and what enters beside it, at other values."""
+    linear = slope.at(inputs)
+    return lambda grad_output: {slope.name: linear(grad_output)}
+
+
+def _again(world: World, grad_output: Tensor) -> dict[str, Tensor | None]:
+    """The claim with other numbers in grad_output."""
+    with running(world.program):
+        return {world.claim.name: gradient(attempt(replace(world, given=grad_output), ()))}
+
+
+def _elsewhere(world: World, inputs: Mapping[str, Tensor], grad_output: Tensor) -> dict[str, Tensor | None]:
+    """The claim with other numbers in the variables and in grad_output."""
+    with running(world.program):
+        try:
+            return {world.claim.name: gradient(world.value_at(inputs, grad_output))}
+        except UserCodeError:
+            return {world.claim.name: None}
+
+
 def _beside(world: World, slope: Derivative) -> list[str]:
     """The tensors, not made of the variable, that the statements from it to the output read."""
-    statements = slope.program.statements[slope.start :]
-    made = {name for statement in statements for name in stored(statement)} | {slope.name}
-    read = [name for statement in statements for name in sorted(loaded(statement))]
+    made, read = {slope.name}, list[str]()
+    for statement in slope.program.statements[slope.start :]:
+        if loaded(statement) & made:  # what only stands between them, `w = torch.randn(…)`, is made of something else
+            made |= stored(statement)
+            read += sorted(loaded(statement))
     return [name for name in dict.fromkeys(read) if name not in made and hasattr(world.state.names.get(name), "shape")]
 
 
@@ -99,7 +127,7 @@ def _of_intermediate(posted: World, seconds: Sequence[World]) -> tuple[Finding, 
         if not _is_right(here, name):
             cases = [_intermediate(there, made, name, output, upstream) for there in seconds]
             causes = _agreed(here, [case for case in cases if case is not None], name)
-            if not causes or causes[0].cause == "unexplained":
+            if not causes or causes[-1].cause == "unexplained":
                 continue
             found += _placed(causes, posted, made, name, line)
         output, upstream = name, made

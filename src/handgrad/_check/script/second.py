@@ -10,7 +10,7 @@ from ..._errors import HandgradError
 from ..subjects.calling import UserCodeError
 from .program import copied, running
 from .repair import attempt
-from .sizes import Change, Sizes, literals_of
+from .sizes import Change, Literal, Sizes, literals_of
 from .world import Claim, World, world
 
 _CHOICES = 24  # of the sizes that stand in the gradient itself
@@ -57,7 +57,7 @@ def world_at(sizes: Sizes, change: Change, claim: Claim) -> World | None:
 def _backwards(made: World, sizes: Sizes, change: Change) -> list[list[tuple[int, ast.stmt]]]:
     """The backward pass with its literals as they are, with all that equal a changed size changed, and in between."""
     new = [(item.value, change[item.place]) for item in sizes.known if item.place in change]
-    mine = [item for _, statement in made.backward for item in literals_of(statement)]
+    mine = [item for _, statement in made.backward for item in (*literals_of(statement), *_divisors(statement))]
     options = {item.value: _followers(item.value, new) for item in mine}
     alike = itertools.product(*options.values())  # one number, one meaning
     by_value = [dict(zip(options, values, strict=True)) for values in itertools.islice(alike, _CHOICES)]
@@ -69,6 +69,13 @@ def _backwards(made: World, sizes: Sizes, change: Change) -> list[list[tuple[int
         [(index, _replaced(statement, change)) for index, statement in made.backward]
         for change in changes
     ]  # fmt: skip
+
+
+def _divisors(statement: ast.stmt) -> list[Literal]:
+    """The whole numbers that something is divided by: `dz = (p - t) / 32`, where 32 may be the batch."""
+    quotients = (n for n in ast.walk(statement) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div))
+    numbers = (n.right for n in quotients if isinstance(n.right, ast.Constant) and type(n.right.value) is int)
+    return [Literal((n.lineno, n.col_offset), n.value, False) for n in numbers if n.value > 2]  # type: ignore[operator, arg-type]
 
 
 def _followers(value: int, new: Sequence[tuple[int, int]]) -> list[int]:

@@ -31,7 +31,8 @@ _NO_SIZE = re.compile(
 )
 # calls whose numbers are axes, seeds, or a window, which stays as its stride does
 _AXES = re.compile(
-    r"seed|fold|tensor|array|permute|transpose|axes|^sum$|^mean$|flip|rot90|softmax|squeeze|flatten|^size$",
+    r"seed|fold|pool|repeat|roll|chunk|tensor|array|permute|transpose|axes|^sum$|^mean$|flip|rot90|softmax|squeeze"
+    r"|flatten|^size$|^(?-i:conv)",
     re.IGNORECASE,
 )
 

@@ -9,7 +9,8 @@ weights as it likes.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..._errors import error
-from ..case import same
+from ..case import Tracked, same
 from ..subjects.calling import UserCodeError, call, from_library
 from .names import last_store, root, stored
 from .program import Namespace, Program, execute, new_namespace, recorded_by_autograd, running
@@ -96,15 +97,8 @@ class Derivative:
         with running(self.program), torch.enable_grad():
             self.state.restore(self.namespace)
             leaf = _leaf(self.namespace, self.name)
-            if leaf is None:
-                return None
-            statements = [recorded_by_autograd(s) for s in self.program.statements[self.start :]]
-            try:
-                execute(self.program, statements, self.namespace)
-            except UserCodeError:
-                return None
-            output = eval(self.output_name, self.namespace)
-        if not isinstance(output, Tensor) or not output.requires_grad:
+            output = self._forward() if leaf is not None else None
+        if leaf is None or output is None:
             return None
 
         def vjp(grad_output: Tensor) -> Tensor:
@@ -116,6 +110,52 @@ class Derivative:
             vjp(torch.ones_like(output))
         except RuntimeError:  # changed in place what autograd needs
             return None
+        return vjp
+
+    def _forward(self, given: Collection[str] = ()) -> Tensor | None:
+        """The output as autograd sees it, from a leaf that is in its place; None where it does not see it.
+
+        What is given is not made again.
+        """
+        left = [s for s in self.program.statements[self.start :] if not stored(s) & set(given)]
+        try:
+            execute(self.program, map(recorded_by_autograd, left), self.namespace)
+        except UserCodeError:
+            return None
+        output = eval(self.output_name, self.namespace)
+        return output if isinstance(output, Tensor) and output.requires_grad else None
+
+    def tracked(
+        self, inside: AbstractContextManager[object], values: Mapping[str, Tensor] | None = None
+    ) -> Tracked | None:
+        """The statements from the variable to the output once more, in a context; with other values of variables."""
+        given = dict(values or {})
+        leaf = given.pop(self.name, self.value).detach().clone().requires_grad_()
+        with running(self.program), torch.enable_grad():
+            self.state.restore(self.namespace)
+            self.namespace.update(given)
+            with inside:
+                self.namespace[self.name] = leaf.clone()  # a leaf of autograd cannot be changed in place
+                output = self._forward(given)
+        return None if output is None else Tracked(output, {self.name: leaf})
+
+    @property
+    def is_tracked(self) -> bool:
+        """Whether autograd sees the whole way from a variable that stands alone."""
+        return self.name.isidentifier() and self.recorded is not None and not self.cut
+
+    def at(self, values: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
+        """The gradient as a function of grad_output, with variables at other values."""
+        made = self.tracked(nullcontext(), values)
+        if made is None:
+            return self.vjp
+        leaf = made.leaves[self.name]
+
+        def vjp(grad_output: Tensor) -> Tensor:
+            grad_output = grad_output.reshape(made.output.shape)
+            (found,) = torch.autograd.grad(made.output, [leaf], grad_output, retain_graph=True, allow_unused=True)
+            return torch.zeros_like(leaf) if found is None else found.detach()
+
         return vjp
 
     @cached_property

@@ -50,7 +50,7 @@ def _judge(program: Program, recorder: Recorder, claim: Claim, sizes: Sizes) -> 
     edits = edits_of(posted.backward, scope_of(posted, recorder), RULES)
     seconds = second_worlds(sizes, posted)
     repair, findings = _causes(posted, seconds, edits, sizes, user)
-    if findings[0].cause == "unexplained" and (single := single_worlds(sizes, posted)):
+    if findings[-1].cause == "unexplained" and (single := single_worlds(sizes, posted)):
         seconds = single
         repair, findings = _causes(posted, seconds, edits, sizes, user)
     fix, stop = fixed_lines(repair, posted, seconds), chain_variable(posted, user) if user is not None else None
@@ -80,7 +80,7 @@ def _causes(
     found = () if _blown_up(posted, user) else diagnosed(posted, seconds)
     place = location(posted)
     found = tuple(replace(finding, location=finding.location or place) for finding in found)
-    if found and found[0].cause != "unexplained":
+    if found and found[-1].cause != "unexplained":
         return repair, found
     deeper = repair or repairs(posted, seconds, edits, range(2, 4))
     named = findings_of(deeper, posted, seconds, sizes) if deeper else ()

@@ -8,17 +8,18 @@ which it does not matter what they do.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..._errors import error
 from ..case import same
-from ..subjects.calling import UserCodeError, from_library, gradient
+from ..subjects.calling import UserCodeError, from_library, gradient, to_library
 from .adjoint import folds
 from .closers import TOLERANCE, Target
 from .edits import Edit, edited
@@ -52,6 +53,7 @@ class World:
     backward: tuple[tuple[int, ast.stmt], ...]
     namespace: Namespace
     state: State
+    given: Tensor | None = None  # another grad_output for the backward pass
 
     @cached_property
     def target(self) -> Target:
@@ -85,10 +87,37 @@ class World:
         To be called inside `running(program)`.
         """
         self.state.restore(self.namespace)
+        if self.given is not None and self.claim.grad_output is not None:
+            self._give(self.claim.grad_output, self.given)
         for index, statement in self.backward:
             mine = [edit for edit in edits if edit.statement == index]
             execute(self.program, [edited(statement, mine) if mine else statement], self.namespace)
         return evaluate(self.namespace, self.claim.expression)
+
+    def value_at(self, inputs: Mapping[str, Tensor], grad_output: Tensor) -> Any:
+        """What the claimed gradient is where variables have other numbers: the forward pass behind them runs again.
+
+        To be called inside `running(program)`; raises `UserCodeError` where it fails.
+        """
+        self.state.restore(self.namespace)
+        for name, value in inputs.items():
+            self._give(name, value)
+        made = set(inputs)
+        for index in self.forward:
+            statement = self.program.statements[index]
+            if index >= self.derivative.start and loaded(statement) & made and not stored(statement) & set(inputs):
+                execute(self.program, [statement], self.namespace)
+                made |= stored(statement)
+        if self.claim.grad_output is not None:
+            self._give(self.claim.grad_output, grad_output)
+        for _, statement in self.backward:
+            execute(self.program, [statement], self.namespace)
+        return evaluate(self.namespace, self.claim.expression)
+
+    def _give(self, name: str, value: Tensor) -> None:
+        """Put a tensor in a variable's place, as the variable's own kind."""
+        numpy = isinstance(self.namespace.get(name), np.ndarray)
+        self.namespace[name] = to_library(value, "numpy" if numpy else "torch")
 
     def with_backward(self, backward: Sequence[tuple[int, ast.stmt]]) -> World:
         """The same world with another backward pass."""

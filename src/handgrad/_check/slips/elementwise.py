@@ -96,6 +96,18 @@ def elementwise(draw: Draw) -> Backwards:
         own = [tensor.sign() for tensor in (draw.input, draw.y)]
         others = {label: one for label, one in others.items() if not any(map(one.sign().equal, own))}
     yield from activation_slips(Activation(draw.input, draw.y.detach(), draw.derivative, others, draw.derivative_at))
+    yield from _unmasked(draw)
+
+
+def _unmasked(draw: Draw) -> Backwards:
+    """U is right wherever the derivative is not 0, and something where it is: what cuts off is not applied."""
+    cut = draw.derivative.abs() <= draw.tolerance * draw.derivative.abs().max()
+    if bool((cut & (draw.user == 0)).any()) or int(cut.sum()) < 2 or bool(cut.all()):
+        return
+    if draw.equal(torch.where(cut, 0.0, draw.user), draw.truth) and bool((draw.g != 0).all()):
+        message = "the gradient is right where the function lets it through, and passed on where it does not"
+        slip = Slip("mask-missing", "let through", message, "multiply by the mask of the forward pass")
+        yield (slip,), partial(torch.mul, draw.user / draw.g)
 
 
 def activation_slips(this: Activation, *, briefly: bool = False) -> Backwards:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from . import Operands, Slip
 from .draw import Draw
-from .orders import reordered, reread, shuffled, shuffles
+from .orders import reordered, reread, shuffled, shuffles, split_channels
 
 
 def operands(draw: Draw) -> Operands:
@@ -71,6 +71,11 @@ def _subsets(dims: int) -> Iterator[tuple[int, ...]]:
 
 
 def _read_in_another_order(g: Tensor) -> Operands:
+    for parts, other in split_channels(g) if g.dim() > 2 else ():
+        apart = parts, g.shape[1] // parts
+        message = f"grad_output's channels, {apart[0]}·{apart[1]}, are read as if they were {apart[1]}·{apart[0]}"
+        for place, size in enumerate(apart):  # one of the two is the same in every draw
+            yield Slip("reshape-instead-of-permute", ("g", "channels", place, size), message), other
     if not 2 <= g.dim() <= 4:
         return
     for axes in permutations(range(g.dim())):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import permutations
 
 from torch import Tensor
@@ -29,3 +30,13 @@ def reread(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:
     """The inverse of `reordered`: its memory taken for that of the permuted axes, then permuted back."""
     inverse = [axes.index(axis) for axis in range(len(axes))]
     return tensor.reshape([tensor.shape[axis] for axis in axes]).permute(inverse)
+
+
+def split_channels(tensor: Tensor, axis: int = 1) -> Iterator[tuple[int, Tensor]]:
+    """The channels, an axis that is two in one, (c, m) taken for (m, c), for every way to take it apart."""
+    size = tensor.shape[axis] if tensor.dim() > axis else 0
+    for parts in range(2, size // 2 + 1):
+        if size % parts == 0:
+            apart = tensor.reshape(*tensor.shape[:axis], parts, size // parts, *tensor.shape[axis + 1 :])
+            # (…, parts, size / parts, …) → (…, size / parts, parts, …)
+            yield parts, apart.transpose(axis, axis + 1).reshape(tensor.shape)

@@ -18,15 +18,29 @@ def rearranged(draw: Draw) -> Slip | None:
     right, origins = draw.truth.flatten().sort()
     if len(mine) != len(right) or len(right) < 4 or not draw.equal(mine, right):
         return None
-    if right.diff().min() <= 10 * draw.tolerance * right.abs().max():
+    if right.diff().min() <= 0.1 * draw.tolerance * right.abs().max():
         return None
     order = torch.empty_like(places)
     order[places] = origins  # U[i] = T[order[i]]
-    if torch.equal(order, torch.arange(len(order))) or not _permutes_digits(order):
+    if torch.equal(order, torch.arange(len(order))) or not (_permutes_digits(order) or _both_permute(draw)):
         return None
     message = "the numbers are right but in another order: a reshape takes the memory order for that of the axes"
     fix = "reshape and permute back in the reverse of the forward pass's order"
     return Slip("reshape-instead-of-permute", "digits", message, fix)
+
+
+def _both_permute(draw: Draw) -> bool:
+    """Whether both are grad_output in another order of axes: then the axes themselves may be taken for others."""
+    given, origins = draw.g.flatten().sort()
+    for made in (draw.user, draw.truth):
+        values, places = made.flatten().sort()
+        if len(values) != len(given) or not draw.equal(values, given):
+            return False
+        order = torch.empty_like(places)
+        order[places] = origins
+        if not _permutes_digits(order):
+            return False
+    return True
 
 
 def _permutes_digits(order: Tensor) -> bool:

@@ -19,6 +19,7 @@ from .calling import Library, call, from_library, is_floating, is_single_precisi
 from .functions import cached
 from .outputs import split
 from .places import Place, held, places
+from .refused import loosen
 from .returned import Returned, by_position, is_target, word
 from .source import returned_names
 from .start import Start
@@ -39,6 +40,7 @@ class ClassInstance:
         self.accepts = args.accepted(names, ())
         kinds = {type(where[0].value) for where in state.parameters(self.template).values()}
         self.library: Library | None = "numpy" if kinds == {np.ndarray} else "torch" if kinds else None
+        self.loose = False  # whether a `.grad` may have another shape than its parameter's
         self.ignored: set[str] = set()  # arrays that the forward does not depend on: momenta, running statistics
 
     def parameters(self) -> Mapping[str, Tensor]:
@@ -62,6 +64,8 @@ class ClassInstance:
         thing = call("construction", _fresh, self.template)
         if isinstance(thing, nn.Module) and is_single_precision(*inputs.values()):
             thing = thing.float()
+        if self.loose and not track:
+            loosen(thing)
         places = self._places(thing)
         values = {name: torch.as_tensor(value) for name, value in inputs.items() if name in places}
         arguments = {name: value for name, value in inputs.items() if name not in places}

@@ -51,11 +51,21 @@ def user_frame(trace: TracebackType | None) -> TracebackType | None:
 def user_traceback(error: BaseException, limit: int = 4000) -> str:
     """The traceback as Python prints it, notes included, without the checker's own frames."""
     short = traceback.TracebackException.from_exception(error)
+    _without_own(short)
+    text = "".join(short.format()).rstrip()
+    return text if len(text) <= limit else text[: limit // 2] + "\n…\n" + text[-limit // 2 :]
+
+
+def _without_own(short: traceback.TracebackException) -> None:
+    """Take the checker's frames out of a traceback and of what it was raised from; what is only the checker's goes."""
     short.stack = traceback.StackSummary.from_list(
         [f for f in short.stack if not f.filename.startswith((_OWN, "<frozen"))]
     )
-    text = "".join(short.format(chain=False)).rstrip()
-    return text if len(text) <= limit else text[: limit // 2] + "\n…\n" + text[-limit // 2 :]
+    for earlier in (short.__cause__, short.__context__):
+        if earlier is not None:
+            _without_own(earlier)
+    if short.__context__ is not None and not short.__context__.stack:
+        short.__context__ = None
 
 
 def operand_shapes(expression: ast.AST, scope: Mapping[str, Any]) -> dict[str, list[int]]:

@@ -15,7 +15,19 @@ from torch import Tensor
 
 from .. import NO_WORD, Backwards, Linear, Path, Slip
 from ..draw import Draw
-from . import activations, factors, normalisations, products, reuse, softmaxes, updates
+from . import (
+    activations,
+    cofactors,
+    copies,
+    factors,
+    normalisations,
+    products,
+    reuse,
+    softmaxes,
+    turned,
+    unknown,
+    updates,
+)
 from .places import Place
 from .recording import Record
 from .replaying import Cell, Replacement, branch, replayed, switch
@@ -35,6 +47,8 @@ _KINDS: tuple[tuple[frozenset[str], Callable[[Record], Iterator[Place]]], ...] =
         activations.places,
     ),
     (frozenset({"transposed", "reshape-instead-of-permute", "scale-factor"}), products.places),
+    (frozenset({"mask-missing"}), cofactors.places),
+    (frozenset({"overwrite-instead-of-accumulate", "averaged-overlap"}), copies.places),
 )
 _CONSTANTS = frozenset({"wrong-sign", "scale-factor", "mean-instead-of-sum", NO_WORD})
 
@@ -60,6 +74,11 @@ def inside(draw: Draw, causes: Set[str] | None = None) -> Backwards:
         yield from reuse.slips(draw, record)
     if asked({"updated-weight"}):
         yield from updates.slips(draw, record)
+    if asked(turned.CAUSES | cofactors.CAUSES):
+        yield from turned.slips(draw, record)
+        yield from cofactors.slips(record)
+    if asked({"derivative-of-activation-wrong"}):
+        yield from unknown.slips(draw, record)
     if asked(_CONSTANTS):
         places = list({place.index: place for places in found for place in places}.values())
         yield from factors.slips(draw, record, places)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..elementwise import Activation, activation_slips, slopes
+from .elsewhere import at_another
 from .places import Place, close, local, probe, same_shape, value
 from .recording import Record, Step
 
@@ -122,6 +123,7 @@ def _place(record: Record, source: Step, step: Step, derivative: Tensor) -> Plac
     slips = dict(
         activation_slips(Activation(z, a, derivative, _others(record, source, step, derivative), None), briefly=True)
     )
+    slips |= at_another(record, source, step, derivative)
     kind = tuple(sorted({one.name for one in _between(record, source, step) if not is_linear(one)}))
     keys = ((source.site, step.site), ("all", kind), ("here", step.site[:1], kind))
     where = f"at `{step.name}`, line {step.line}"

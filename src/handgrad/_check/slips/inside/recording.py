@@ -97,7 +97,8 @@ def _site() -> tuple[Site, int]:
         if file.startswith(_PACKAGE) and file not in _BETWEEN:
             break
         if file not in _BETWEEN and not file.startswith(_TORCH):
-            found.append((frame.f_code.co_name, frame.f_lasti))
+            # each statement of a flat script has a bytecode of its own
+            found.append((frame.f_code.co_name, (frame.f_lineno << 20) + frame.f_lasti))
             line = line or frame.f_lineno
         frame = frame.f_back
     return tuple(found), line
