@@ -17,14 +17,15 @@ from handgrad._geometry import ConvGeometry
 
 BATCHES, COUNT = 10, int(os.environ.get("HANDGRAD_GEOMETRIES", "2000")) // 4
 EPS = torch.finfo(torch.float32).eps
-FORMS = {"outer": True, "dots": False}
+FORMS = ("outer", "dots", "lanes")
 every_form = pytest.mark.parametrize("form", FORMS)
 
 
 @pytest.fixture
 def forced(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Either form of the sum for every geometry, not only for those that it is good for."""
-    monkeypatch.setattr(samples, "outer_is_faster", lambda *_: FORMS[form])
+    """Each form of the sum for every geometry that it can do, not only for those that it is good for."""
+    monkeypatch.setattr(samples, "outer_is_faster", lambda *_: form == "outer")
+    monkeypatch.setattr(samples, "alone", lambda *_: form == "lanes")
 
 
 def one_by_one(case: Drawn, x: Tensor, w: Tensor, dy: Tensor) -> Tensor:
@@ -68,21 +69,23 @@ def wrong(case: Drawn) -> Iterator[str]:
 @every_form
 @pytest.mark.usefixtures("forced")
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_each_sample_is_what_autograd_says_of_it_alone(batch: int) -> None:
-    """Among them narrow groups, and channels that stand alone."""
-    cases = (drawn(seed, narrow=seed % 4 == 0) for seed in range(batch, COUNT, BATCHES))
+def test_each_sample_is_what_autograd_says_of_it_alone(batch: int, form: str) -> None:
+    """Among them narrow groups, and channels that stand alone; lanes are for these only."""
+    cases = (drawn(seed, narrow=seed % 4 == 0 or form == "lanes") for seed in range(batch, COUNT, BATCHES))
     assert [text for case in cases for text in wrong(case)] == []
 
 
 @every_form
 @pytest.mark.usefixtures("forced")
 @pytest.mark.parametrize(("slab", "weights", "strip"), [(1 << 8, 1 << 8, 5), (1 << 12, 1 << 10, 40)])
-def test_blocks_may_be_as_small_as_can_be(slab: int, weights: int, strip: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_may_be_as_small_as_can_be(
+    slab: int, weights: int, strip: int, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for constant, value in {"SLAB": slab, "WEIGHTS": weights, "POSITIONS": strip, "STRIP": strip}.items():
         monkeypatch.setattr(plan, constant, value)
     for table in (tables.outer_table, tables.meet_table):
         monkeypatch.setattr(samples, table.__name__, table.__wrapped__)
-    for case in map(drawn, range(60)):
+    for case in (drawn(seed, narrow=form == "lanes") for seed in range(60)):
         x, w, dy = case.operands()
         truth = one_by_one(case, x, w, dy)
         dw, squares = computed(case, x, dy)
@@ -92,8 +95,8 @@ def test_blocks_may_be_as_small_as_can_be(slab: int, weights: int, strip: int, m
 
 @every_form
 @pytest.mark.usefixtures("forced")
-def test_bits_do_not_depend_on_threads() -> None:
-    for case in map(drawn, range(40)):
+def test_bits_do_not_depend_on_threads(form: str) -> None:
+    for case in (drawn(seed, narrow=form == "lanes") for seed in range(40)):
         x, _, dy = case.operands(torch.float32)
         alone = computed(case, x, dy)
         before = torch.get_num_threads()

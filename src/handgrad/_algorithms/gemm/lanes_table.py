@@ -24,8 +24,10 @@ Sizes = tuple[int, int, int, int]  # N, G, and M and C of a group
 
 
 @lru_cache(maxsize=4096)
-def lanes_table(classes: Classes, kernel: Ints, sizes: Sizes, size: int, layout: Layout, meets: bool) -> Table:
-    """For y and dx; for dw (`meets`) with the classes of y."""
+def lanes_table(
+    classes: Classes, kernel: Ints, sizes: Sizes, size: int, layout: Layout, meets: bool, each: bool = False
+) -> Table:
+    """For y and dx; for dw (`meets`) with the classes of y, where `each` keeps every sample's apart."""
     host, (N, G, M, C), T = kind(size), sizes, prod(kernel)
     depth, height, width = classes
     reads_d, reads_h = _reads(depth), _reads(height)
@@ -53,6 +55,7 @@ def lanes_table(classes: Classes, kernel: Ints, sizes: Sizes, size: int, layout:
     V = size * host.width
     at = places(M * C * T * V, slab * size, listed, high * (across + far) * V, M * V)
     pieces = max(1, min(N * len(reads_d) * len(blocks), -(-JOBS // lanes), plan.MOST // (G * M * C * T * size)))
+    pieces = N if each else pieces
     numbers = {
         "N": N,
         "G": G,

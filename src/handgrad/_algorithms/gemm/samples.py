@@ -6,12 +6,16 @@ partial sums of a batch would be; or they are squared where they are, and only t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 
+import torch
 from torch import Tensor
 
 from ..._geometry import ConvGeometry
 from . import ZEROS, fields, five, plan, run_table, seen_in_order, three
+from .lanes_table import lanes_table
+from .machine import kind
 from .tables import Each, Layout, Table, meet_table, outer_is_faster, outer_table
 
 
@@ -28,10 +32,33 @@ def squared_norms(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     """x (N, C, *I), dy (N, O, *L) → (N,)."""
     if 0 in (*x.shape, *dy.shape):
         return x.new_zeros(x.shape[0])
+    if alone(x, dy, geometry):
+        return torch.cat([_of_gradients(*some, geometry) for some in _pieces(x, dy, geometry)])
     name, table = _table(x, dy, geometry, "squared")
     parts = x.new_empty(table.jobs // x.shape[0], x.shape[0])  # of the weight
     _run(name, table, x, dy, parts)
     return parts.sum(0)
+
+
+def _pieces(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Iterator[tuple[Tensor, Tensor]]:
+    """A few samples at a time, as many as have gradients that fit into a cache."""
+    gradient = dy.shape[1] * x.shape[1] // geometry.groups * prod(geometry.kernel) * x.element_size()
+    step = max(1, plan.MOST // gradient)
+    return ((x[n : n + step], dy[n : n + step]) for n in range(0, x.shape[0], step))
+
+
+def _of_gradients(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
+    """(N,): where channels stand alone, the gradients are small, and their kernel has no place where one lies whole."""
+    dw = x.new_empty(x.shape[0], dy.shape[1], x.shape[1] // geometry.groups, *geometry.kernel)
+    gradients(x, dy, geometry, dw)
+    norms: Tensor = torch.linalg.vector_norm(dw.flatten(1), dim=1)
+    return norms.square_()
+
+
+def alone(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> bool:
+    """Whether groups are so narrow that each is best given a lane of a vector, and enough to fill one: measured."""
+    G = geometry.groups
+    return kind(x.element_size()).width <= G and x.shape[1] // G * (dy.shape[1] // G) <= 4
 
 
 def _run(name: str, table: Table, x: Tensor, dy: Tensor, out: Tensor) -> None:
@@ -45,6 +72,9 @@ def _table(x: Tensor, dy: Tensor, geometry: ConvGeometry, each: Each) -> tuple[s
     taps = [prod(geometry.kernel[axis + 1 :]) for axis in range(geometry.dims)]  # distances in (O, C/G, *K)
     layout = Layout(five(x), five(dy), (C * T, T, M * C * T), three(taps))
     axes, sizes = plan.forward_axes(geometry), (x.shape[0], G, M, C, x.element_size())
+    if alone(x, dy, geometry):
+        classes, kernel = plan.forward_classes(geometry), (1,) * (3 - geometry.dims) + geometry.kernel
+        return "lanes_meet", lanes_table(classes, kernel, sizes[:4], sizes[4], layout, meets=True, each=True)
     if outer_is_faster(axes, 1, M, C, x.element_size()):
         return "outer", outer_table(axes, *sizes, layout, each)
     axes, plain = seen_in_order(x, dy, axes)
