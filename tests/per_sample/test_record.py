@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -221,6 +221,16 @@ def test_checkpoints_run_forward_again(build: Callable[[], nn.Module], reentrant
     expected = truth(model, x)
     with recorded(model) as samples:
         loss(checkpoint(model, x.requires_grad_(), use_reentrant=reentrant)).backward()
+    agree(model, samples, expected)
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_a_checkpoint_runs_its_part_again_when_others_are_recorded_already(reentrant: bool) -> None:
+    model, x = made(resnet)
+    expected = truth(model, x)
+    with recorded(model) as samples:
+        h = checkpoint(model[:2], x.requires_grad_(), use_reentrant=reentrant)
+        loss(checkpoint(model[2:], h, use_reentrant=reentrant)).backward()
     agree(model, samples, expected)
 
 
@@ -442,6 +452,16 @@ def run_and_fail(model: nn.Module, x: Tensor, where: str, problem: type[BaseExce
     fail(problem)
 
 
+def test_a_forward_pass_that_failed_does_not_matter_to_the_next() -> None:
+    model, x = made(lambda: nn.Linear(6, 4), 6)
+    expected = truth(model, x)
+    with recorded(model) as samples:
+        with pytest.raises(RuntimeError, match="cannot be multiplied"):
+            model(x.mT)
+        loss(model(x)).backward()
+    agree(model, samples, expected)
+
+
 def test_nothing_stays_after_a_refusal() -> None:
     model = nn.Sequential(nn.Linear(6, 5), nn.LSTM(5, 4))
     with pytest.raises(hg.HandgradError), record(model):
@@ -449,11 +469,12 @@ def test_nothing_stays_after_a_refusal() -> None:
     untouched(model)
 
 
+@pytest.mark.filterwarnings("ignore:Using backward.. with create_graph=True")
 def test_a_graph_that_outlives_the_block_records_no_more() -> None:
     model, x = made(cnn)
     with record(model) as samples:
         y = loss(model(x))
-    y.backward()
+    y.backward(create_graph=True)  # which is refused inside
     assert samples.parameters() == []
 
 
@@ -641,6 +662,23 @@ def test_a_change_before_it_is_asked_is_seen(what: str) -> None:
             samples.gradients()
     else:
         model[2][0].running_mean += 1
+        agree(model, samples, expected)
+
+
+@pytest.mark.parametrize("trainable", ["weight", "bias"])
+def test_an_input_that_changes_before_the_backward_pass(trainable: str) -> None:
+    """Autograd keeps the padded copy and lets it pass; to the bias it does not matter."""
+    model, x = made(lambda: nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular"), *IMAGE)
+    getattr(model, "bias" if trainable == "weight" else "weight").requires_grad_(False)
+    expected = truth(model, x, loss=lambda y: 2 * loss(y))
+    with (
+        refused("the model had its input changed") if trainable == "weight" else nullcontext(),
+        record(model) as samples,
+    ):
+        y = 2 * loss(model(x))
+        x += 1
+        y.backward()
+    if trainable == "bias":
         agree(model, samples, expected)
 
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from .._context import by_hand
 from .._errors import error
+from .._watch import state_of
 from ._modules import OP, Law, law_of, refused
 from ._samples import Samples
 from ._use import MAX_BYTES
@@ -164,7 +165,8 @@ class _Calls:
         take = partial(self._take, output.shape, arriving)
         self._recorder.until_end(cast("Any", base.grad_fn).register_prehook(take))
         for name, alias in aliases.items():
-            self._recorder.until_end(cast("Any", alias).register_hook(partial(self._give, name, x, arriving)))
+            give = partial(self._give, name, x, state_of(x), arriving)
+            self._recorder.until_end(cast("Any", alias).register_hook(give))
 
     def _take(self, shape: torch.Size, arriving: list[Tensor], grad_outputs: tuple[Tensor, ...]) -> None:
         if torch.is_grad_enabled():
@@ -173,7 +175,10 @@ class _Calls:
         arriving[:] = [grad_outputs[0].view(shape)]  # of the base, such as (N·T, C) → (N, T, C)
 
     @by_hand()
-    def _give(self, name: str, x: Tensor, arriving: list[Tensor], gradient: Tensor) -> None:
+    def _give(self, name: str, x: Tensor, before: object, arriving: list[Tensor], gradient: Tensor) -> None:
+        if name != "bias" and state_of(x) != before:  # autograd may have kept a copy, padded or of another dtype
+            problem = "had its input changed in place after its forward pass"
+            raise refused(self._path, self._module, problem, "change a copy, as `x = x + y` does")
         parameter = self._parameters[name]
         (dy,) = arriving
         x = x.to(parameter.dtype) if x.is_floating_point() else x  # autocast runs on others
