@@ -1,4 +1,4 @@
-"""Moving rows of an image: with a step, through a mask, added, and from one memory format to the other."""
+"""Moving rows of an image: with a step, added, and from one memory format to the other."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 from numba import njit
 
 from .machine import Kind
-from .tile import halver, masked_mover, mover, reader, transposer, writer, zeroer
+from .tile import halver, mover, reader, transposer, writer, zeroer
 
 
 def copying(kind: Kind) -> Any:
-    """For one element type: copy_rows, copy_open, add_rows, turn_rows, clear_run."""
+    """For one element type: copy_rows, add_rows, turn, clear_run."""
     size, width, half = kind.size, kind.width, kind.width // 2
     get, put, move, clear = reader(kind), writer(kind), mover(kind, width), zeroer(kind)
     move_half, halve, halve_half = mover(kind, half), halver(kind, width), halver(kind, half)
-    transpose, masked = transposer(kind), masked_mover(kind)
+    transpose = transposer(kind)
 
     @njit
     def clear_run(to, count):
@@ -74,20 +74,6 @@ def copying(kind: Kind) -> Any:
                     put(to + r * to_row * size, i, get(source + r * source_row * size, i * step))
 
     @njit
-    def copy_open(to, to_row, source, mask, source_row, step, rows, count):
-        """As copy_rows, with zero where the mask's element is not above zero."""
-        for r in range(rows):
-            line, at, gate = to + r * to_row * size, source + r * source_row * size, mask + r * source_row * size
-            i = 0
-            if step == 1:
-                while i + width <= count:
-                    masked(line + i * size, at + i * size, gate + i * size)
-                    i += width
-            while i < count:
-                put(line, i, get(at, i * step) if get(gate, i * step) > 0 else 0.0)
-                i += 1
-
-    @njit
     def add_rows(to, to_row, to_step, source, source_row, rows, count):
         """Rows of neighbours, added to elements `to_step` apart."""
         for r in range(rows):
@@ -110,6 +96,4 @@ def copying(kind: Kind) -> Any:
                     put(to, j * to_row + k, get(source, k * source_row + j))
                 j += 1
 
-    return SimpleNamespace(
-        clear_run=clear_run, copy_rows=copy_rows, copy_open=copy_open, add_rows=add_rows, turn=turn, get=get, put=put
-    )
+    return SimpleNamespace(clear_run=clear_run, copy_rows=copy_rows, add_rows=add_rows, turn=turn, get=get, put=put)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 FIELDS = (
-    *("next", "slots", "jobs", "src", "weight", "bias", "out", "mask", "other", "sums", "zeros"),
+    *("next", "slots", "jobs", "src", "weight", "bias", "out", "other", "zeros"),
     *("scratch", "scratch_bytes", "taps", "N", "G", "M", "C", "T"),
     *("src_n", "src_c", "src_d", "src_h", "src_w", "src_D", "src_H", "src_W"),  # the source: distances, sizes
     *("out_n", "out_m", "out_d", "out_h", "out_w", "out_D", "out_H", "out_W"),  # the positions that are followed
@@ -15,7 +15,7 @@ FIELDS = (
     *("taps_d", "taps_h", "taps_w", "row_blocks", "kernel_h", "kernel_w"),  # of channels that stand alone
 )
 (
-    NEXT, SLOTS, JOBS, SRC, WEIGHT, BIAS, OUT, MASK, OTHER, SUMS, ZEROS,
+    NEXT, SLOTS, JOBS, SRC, WEIGHT, BIAS, OUT, OTHER, ZEROS,
     SCRATCH, SCRATCH_BYTES, TAPS, N, G, M, C, T,
     SRC_N, SRC_C, SRC_D, SRC_H, SRC_W, SRC_DEPTH, SRC_HEIGHT, SRC_WIDTH,
     OUT_N, OUT_M, OUT_D, OUT_H, OUT_W, OUT_DEPTH, OUT_HEIGHT, OUT_WIDTH,

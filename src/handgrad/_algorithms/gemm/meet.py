@@ -32,41 +32,27 @@ def kernel(kind: Kind) -> Any:
     size, width = kind.size, kind.width
     pack, rows_of = packing(kind), copying(kind)
     block, part_of, fill_offsets, fill_slab = pack.block, pack.part_of, pack.fill_offsets, pack.fill_slab
-    clear_run, copy_rows, copy_open = rows_of.clear_run, rows_of.copy_rows, rows_of.copy_open
-    get, put, turn = rows_of.get, rows_of.put, rows_of.turn
+    clear_run, copy_rows = rows_of.clear_run, rows_of.copy_rows
+    put, turn = rows_of.put, rows_of.turn
     (R, COLUMNS), SLOT = kind.machine.dots, kind.slot
     tile, squares_of = _tiles(kind, R), squares(kind)
 
     @njit
     def fill_dy(p, to, fresh, n0, ns, d0, h0, hs, w0, ws, m0, ms):
         """dy of a block in rows of the slab's length, zero between them: (m, sample and row, col)."""
-        rows, cols, line, mask = number(p, f.ROWS), number(p, f.COLS), number(p, f.LINE), number(p, f.MASK)
+        rows, cols, line = number(p, f.ROWS), number(p, f.COLS), number(p, f.LINE)
         en, em, eh, ew = number(p, f.OUT_N), number(p, f.OUT_M), number(p, f.OUT_H), number(p, f.OUT_W)
         corner = d0 * number(p, f.OUT_D) + h0 * eh + w0 * ew + m0 * em
         if fresh:
             clear_run(to, ms * line)
         for n in range(ns):
-            at = ((n0 + n) * en + corner) * size
-            source = number(p, f.OTHER) + at
-            if mask:
-                for m in range(ms):
-                    line_at = to + (m * line + n * rows * cols) * size
-                    copy_open(line_at, cols, source + m * em * size, mask + at + m * em * size, eh, ew, hs, ws)
-            elif em == 1 and ms > 1:
+            source = number(p, f.OTHER) + ((n0 + n) * en + corner) * size
+            if em == 1 and ms > 1:
                 for i in range(hs):
                     turn(to + (n * rows + i) * cols * size, line, source + i * eh * size, ew, ws, ms)
             else:
                 for m in range(ms):
                     copy_rows(to + (m * line + n * rows * cols) * size, cols, 1, source + m * em * size, eh, ew, hs, ws)
-
-    @njit
-    def add_sums(p, dy, total, to, ms):
-        """Sums of dy, for the bias."""
-        for m in range(ms):
-            at, sum_ = dy + m * number(p, f.LINE) * size, get(to, m)
-            for q in range(total):
-                sum_ += get(at, q)
-            put(to, m, sum_)
 
     @njit
     def dots(count, dy, line, slab, table, sums, ms, columns):
@@ -116,16 +102,11 @@ def kernel(kind: Kind) -> Any:
             columns = T * cs
             slots = ((columns + COLUMNS - 1) // COLUMNS) * ((ms + R - 1) // R)
             clear_run(scratch, slots * SLOT)
-            bias = number(p, f.SUMS)
-            if bias:
-                bias += (piece * number(p, f.G) * M + g * M + m0) * size
-                if c0 == 0:
-                    clear_run(bias, ms)
             first, last = number(p, f.POSITIONS) * piece // pieces, number(p, f.POSITIONS) * (piece + 1) // pieces
             for index in range(first, last):
                 n0, ns, d0, h0, hs, w0, ws = block(p, index)
                 lies = ((index % one_n * (n_block + 1) + ns) * (C + 1) + cs) * (M + 1) + ms
-                in_place = 1 if number(p, f.IN_PLACE) and ws % width == 0 and not number(p, f.MASK) and not bias else 0
+                in_place = 1 if number(p, f.IN_PLACE) and ws % width == 0 else 0
                 if tabled != 2 * cs + in_place:
                     tabled = 2 * cs + in_place
                     fill_offsets(p, table, cs, in_place, 1, T)
@@ -140,8 +121,6 @@ def kernel(kind: Kind) -> Any:
                     laid = lies
                     total = ((ns - 1) * number(p, f.ROWS) + hs - 1) * number(p, f.COLS) + ws
                     dots((total + width - 1) // width, dy, line, slab, table, scratch, ms, columns)
-                if bias and c0 == 0:
-                    add_sums(p, dy, total, bias, ms)
             if number(p, f.SQUARED):
                 clear_beyond(scratch, ms, columns)
                 put(number(p, f.OUT), job, squares_of(scratch, slots, SLOT, scratch + slots * SLOT * size))

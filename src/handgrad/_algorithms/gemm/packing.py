@@ -19,7 +19,7 @@ def packing(kind: Kind) -> Any:
     move = mover(kind, width)
     rows_of = copying(kind)
     get, put, turn = rows_of.get, rows_of.put, rows_of.turn
-    clear_run, copy_rows, copy_open = rows_of.clear_run, rows_of.copy_rows, rows_of.copy_open
+    clear_run, copy_rows = rows_of.clear_run, rows_of.copy_rows
 
     @njit
     def block(p, index):
@@ -67,7 +67,7 @@ def packing(kind: Kind) -> Any:
         Where the padding lies depends on the block alone: if the last block lay alike (not `fresh`), it is still there.
         """
         phases, planes, rows, cols = number(p, f.PHASES), number(p, f.PLANES), number(p, f.ROWS), number(p, f.COLS)
-        block_n, table, mask = number(p, f.BLOCK_N), number(p, f.PHASE_TABLE), number(p, f.MASK)
+        block_n, table = number(p, f.BLOCK_N), number(p, f.PHASE_TABLE)
         sd, sh, sw = number(p, f.STEP_D), number(p, f.STEP_H), number(p, f.STEP_W)
         en, ec, ed = number(p, f.SRC_N), number(p, f.SRC_C), number(p, f.SRC_D)
         eh, ew = number(p, f.SRC_H), number(p, f.SRC_W)
@@ -92,13 +92,7 @@ def packing(kind: Kind) -> Any:
                     place = (((phase * planes + j) * block_n + n) * rows + top) * cols + left
                     at = (corner + (n0 + n) * en + c_first * ec) * size
                     to, source = slab + place * size, number(p, f.SRC) + at
-                    if mask:
-                        for c in range(cs):
-                            copy_open(
-                                to + c * channel * size, cols, source + c * ec * size, mask + at + c * ec * size,
-                                sh * eh, sw * ew, high, wide,
-                            )  # fmt: skip
-                    elif ec == 1 and cs > 1:
+                    if ec == 1 and cs > 1:
                         for i in range(high):
                             turn(to + i * cols * size, channel, source + i * sh * eh * size, sw * ew, wide, cs)
                     else:

@@ -228,24 +228,6 @@ def zeroer(kind: Kind) -> Any:
     return clear
 
 
-def masked_mover(kind: Kind) -> Any:
-    """move(to, source, mask): one vector, zero where the mask's is not above zero."""
-
-    @intrinsic
-    def move(typingctx: Any, to: Any, source: Any, mask: Any) -> Any:
-        def emit(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-            to, source, mask = args
-            zero = ir.Constant(vector_of(kind), [0.0] * kind.width)
-            at = integer(0)
-            open_ = builder.fcmp_ordered(">", _load(builder, mask, at, kind), zero)
-            _store(builder, builder.select(open_, _load(builder, source, at, kind), zero), to, at, kind)
-            return context.get_dummy_value()
-
-        return types.void(types.intp, types.intp, types.intp), emit
-
-    return move
-
-
 def halver(kind: Kind, width: int) -> Any:
     """halve(to, source): `width` elements, every second one, of which the last is the last that is read."""
 
