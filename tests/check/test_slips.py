@@ -322,6 +322,16 @@ def test_a_square_input_that_is_transposed_wherever_it_is_used():
     assert named(found) == ["transposed"]
 
 
+def test_windows_with_a_weight_that_are_averaged():
+    forward = lambda x, w: x.unfold(1, len(w), 1) @ w  # noqa: E731
+
+    def spread(g: Tensor, w: Tensor) -> Tensor:
+        return sum(c * F.pad(g, (k, len(w) - 1 - k)) for k, c in enumerate(w))
+
+    wrong = lambda g, x, w: spread(g, w) / spread(torch.ones_like(g), torch.ones_like(w))  # noqa: E731
+    assert named(of_sizes(forward, wrong, {"x": (2, 9), "w": (3,)}, {"x": (3, 8), "w": (4,)})) == ["averaged-overlap"]
+
+
 def test_windows_that_are_averaged_are_counted_by_the_backward_pass_of_ones():
     forward = lambda x: x.unfold(1, 3, 1).sum(-1)  # noqa: E731
 
