@@ -9,6 +9,8 @@ do not depend on the number of threads.
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -34,7 +36,13 @@ def conv(x: Tensor, w: Tensor, geometry: ConvGeometry, bias: Tensor | None = Non
     y = room((x.shape[0], w.shape[0], *geometry.output), x, w)
     m, c, *taps = w.stride()
     weight = Layout(five(x), five(y), (m, c, O * m), three(taps))
-    _follow(x, w, y, plan.forward_axes(geometry), (G, O, w.shape[1]), weight, bias)
+    axes = plan.forward_axes(geometry)
+    passes = plan.passes(axes, x.shape[0] * O * w.shape[1])
+    if adds := passes != (axes,):
+        y = y.zero_() if bias is None else y.copy_(bias.view(-1, *[1] * geometry.dims))  # (O,) → (O, 1, …)
+        bias = None
+    for each in passes:
+        _follow(x, w, y, each, (G, O, w.shape[1]), weight, bias, adds)
     return y
 
 
@@ -43,11 +51,14 @@ def conv_input(w: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     G, O = geometry.groups, w.shape[0] // geometry.groups
     size = (dy.shape[0], G * w.shape[1], *geometry.input)
     dx = room(size, dy, w, gradient=True)
-    dx = dx if plan.reaches_all(geometry) else dx.zero_()
+    classes = plan.backward_axes(geometry)
+    passes = [each for axes in classes for each in plan.passes(axes, dy.shape[0] * O * w.shape[1])]
+    adds = passes != [*classes]
+    dx = dx if plan.reaches_all(geometry) and not adds else dx.zero_()
     o, c, *taps = w.stride()
     layout = Layout(five(dy), five(dx), (c, o, O * o), three(taps))
-    for axes in plan.backward_axes(geometry):
-        _follow(dy, w, dx, axes, (G, w.shape[1], O), layout)
+    for each in passes:
+        _follow(dy, w, dx, each, (G, w.shape[1], O), layout, adds=adds)
     return dx
 
 
@@ -57,18 +68,38 @@ def conv_weight(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     dw = x.new_empty(G * O, C, *geometry.kernel)
     if 0 in (*x.shape, *dy.shape):
         return dw.zero_()
-    m, c, *taps = dw.stride()
-    layout = Layout(five(x), five(dy), (m, c, O * m), three(taps))
-    sizes = (x.shape[0], G, O, C, x.element_size())
-    axes, plain = seen_in_order(x, dy, plan.forward_axes(geometry))
-    if outer_is_faster(axes, x.shape[0], O, C, x.element_size()):
-        name, table = "outer", outer_table(plan.forward_axes(geometry), *sizes, layout)
+    axes = plan.forward_axes(geometry)
+    passes = plan.passes(axes, x.shape[0] * O * C)
+    if passes == (axes,):
+        m, c, *taps = dw.stride()
+        _meet(x, dy, dw, axes, (G, O, C), Layout(five(x), five(dy), (m, c, O * m), three(taps)))
+        return dw
+    each = x.new_zeros(*geometry.kernel, G * O, C)  # a tap that only ever reads padding has no pass
+    layout = Layout(five(x), five(dy), (C, 1, O * C), (0, 0, 0))
+    for axes in passes:
+        tap = tuple(axis.taps[0] for axis in axes[3 - geometry.dims :])
+        _meet(x, dy, each[tap], axes, (G, O, C), layout)
+    return dw.copy_(each.movedim((-2, -1), (0, 1)))
+
+
+def _meet(x: Tensor, dy: Tensor, dw: Tensor, axes: plan.Axes, channels: tuple[int, int, int], layout: Layout) -> None:
+    """Fill `dw`, whose taps are all those of `axes`; channels are G, M and C a group."""
+    (G, M, C), size = channels, x.element_size()
+    sizes = (x.shape[0], G, M, C, size)
+    merged, plain = seen_in_order(x, dy, axes)
+    if outer_is_faster(merged, x.shape[0], M, C, size):
+        name, table = "outer", outer_table(axes, *sizes, layout)
     else:
-        name, table = "meet", meet_table(axes, *sizes, layout, plain and axes[2].count >= 256)
+        name, table = "meet", meet_table(merged, *sizes, layout, plain and merged[2].count >= 256)
     parts = dw if table.pieces == 1 else dw.new_empty(table.pieces, *dw.shape)
-    pointers = {fields.OTHER: dy.data_ptr(), fields.OUT: parts.data_ptr(), fields.ZEROS: ZEROS.ctypes.data}
+    pointers = {
+        fields.OTHER: dy.data_ptr() + table.base * size,
+        fields.OUT: parts.data_ptr(),
+        fields.ZEROS: ZEROS.ctypes.data,
+    }
     run_table(name, table, x, pointers)
-    return dw if table.pieces == 1 else torch.sum(parts, 0, out=dw)
+    if table.pieces > 1:
+        torch.sum(parts, 0, out=dw)
 
 
 def _follow(
@@ -79,8 +110,9 @@ def _follow(
     sizes: tuple[int, int, int],
     layout: Layout,
     bias: Tensor | None = None,
+    adds: bool = False,
 ) -> None:
-    """Fill the positions of `out` that `axes` name; sizes are G, M and C a group."""
+    """Fill the positions of `out` that `axes` name, or add to them; sizes are G, M and C a group."""
     if 0 in (*source.shape, *out.shape):
         out.zero_()
         return
@@ -92,6 +124,7 @@ def _follow(
         fields.OUT: out.data_ptr() + table.base * size,
         fields.ZEROS: ZEROS.ctypes.data,
         fields.BIAS: 0 if bias is None else bias.data_ptr(),
+        fields.ADDS: int(adds),
     }
     run_table("follow", table, source, pointers)
 
@@ -110,6 +143,7 @@ def run_table(name: str, table: Table, source: Tensor, pointers: dict[int, int])
 def seen_in_order(source: Tensor, other: Tensor, axes: plan.Axes) -> tuple[plan.Axes, bool]:
     """Where one tap reads every position of each channel, in order: one long row, that could be read in place."""
     plain = all(axis.at == (0,) and axis.step == axis.ostep == 1 and axis.size == axis.count for axis in axes)
+    plain = plain and other[0, 0].numel() == prod(axis.count for axis in axes)
     if plain and source[0, 0].is_contiguous() and other[0, 0].is_contiguous():
         return plan.merged(axes), True
     return axes, False

@@ -78,8 +78,12 @@ def copying(kind: Kind) -> Any:
         """Rows of neighbours, added to elements `to_step` apart."""
         for r in range(rows):
             line, at = to + r * to_row * size, source + r * source_row * size
-            for i in range(count):
-                put(line, i * to_step, get(line, i * to_step) + get(at, i))
+            if to_step == 1:
+                for i in range(count):
+                    put(line, i, get(line, i) + get(at, i))
+            else:
+                for i in range(count):
+                    put(line, i * to_step, get(line, i * to_step) + get(at, i))
 
     @njit
     def turn(to, to_row, source, source_row, rows, count):

@@ -123,6 +123,34 @@ def reaches_all(geometry: ConvGeometry) -> bool:
     return len(backward_axes(geometry)) == classes
 
 
+@lru_cache(maxsize=4096)
+def passes(axes: Axes, channels: int) -> tuple[Axes, ...]:
+    """All of a pass at once; or where taps mostly read padding, one pass for each tap and the positions it reads for.
+
+    These add up, from a result that is zero. `channels` is N · M · C.
+    """
+    each = [_apart(axis) for axis in axes]
+    whole = prod(axis.count * len(axis.at) for axis in axes)
+    reads = prod(sum(axis.count for axis in parts) for parts in each)
+    taps = prod(len(axis.at) for axis in axes)
+    if taps == 1 or reads > FAR * whole or channels * (whole - reads) < WORTH * taps:
+        return (axes,)
+    depth, height, width = each
+    return tuple(itertools.product(depth, height, width))
+
+
+def _apart(axis: Axis) -> list[Axis]:
+    """For each tap an axis of its own, of the positions q with 0 ≤ q·step + at < size."""
+    parts = []
+    for at, tap in zip(axis.at, axis.taps, strict=True):
+        first = max(0, -(at // axis.step))
+        last = min(axis.count, (axis.size - 1 - at) // axis.step + 1)
+        if first < last:
+            base = first * axis.ostep + axis.obase
+            parts.append(Axis(axis.size, last - first, axis.step, (first * axis.step + at,), (tap,), axis.ostep, base))
+    return parts
+
+
 @dataclass(frozen=True)
 class Blocks:
     """One job of a pass: samples, rows, columns, output channels m and source channels c."""
@@ -139,6 +167,8 @@ SLAB = 1 << 19  # of a source block
 WEIGHTS = 1 << 20  # of packed weights, a thread
 POSITIONS = 1024  # of a job, about
 DEPTH = 1280  # products in one go of a tile, about: what a panel of a first-level cache holds
+FAR = 0.7  # of the products that taps far apart would make: less is worth passes of their own,
+WORTH = 1 << 21  # if each saves so many products
 JOBS = 4  # at least, where the blocks do not become too small
 MOST = 1 << 22  # of partial sums
 STRIP = 256  # positions of a strip of windows
@@ -209,8 +239,8 @@ def enough(b: Blocks, parts: int, M: int, C: int, rows: int) -> Blocks:
 
 def merged(axes: Axes) -> Axes:
     """One tap that reads every position in order: an image of one row."""
-    L = prod(axis.count for axis in axes)
-    return (ONE, ONE, Axis(L, L, 1, (0,), (0,)))
+    L, (depth, height, width) = prod(axis.count for axis in axes), axes
+    return (Axis(1, 1, 1, (0,), depth.taps), Axis(1, 1, 1, (0,), height.taps), Axis(L, L, 1, (0,), width.taps))
 
 
 def _line(axes: Axes, w: int) -> int:

@@ -41,7 +41,7 @@ class Table:
     lists: tuple[Numbers, ...]
     jobs: int
     scratch: int  # bytes a thread
-    base: int  # of the output's first position, in elements
+    base: int  # of the first position, in elements
     pieces: int = 1
 
 
@@ -72,8 +72,7 @@ def follow_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: 
     numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": jobs, "positions": positions, "line": line}
     numbers |= {"in_place": int(in_place), "dense": int(dense), "scratch_bytes": at[-1]}
     numbers |= dict(zip(("slab_at", "table_at", "tile_at", "other_at", "linear_at"), at[1:-1], strict=True))
-    base = sum(axis.obase * step for axis, step in zip(axes, layout.positions[2:], strict=True))
-    return Table(_array(numbers), lists, jobs, at[-1], base)
+    return Table(_array(numbers), lists, jobs, at[-1], _base(axes, layout))
 
 
 @lru_cache(maxsize=4096)
@@ -98,7 +97,7 @@ def meet_table(
     numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": across * pieces, "pieces": pieces, "line": line}
     numbers |= {"positions": positions, "in_place": int(in_place), "squared": int(each == "squared")}
     numbers |= {"slab_at": at[1], "table_at": at[2], "other_at": at[3], "scratch_bytes": at[4]}
-    return Table(_array(numbers), lists, across * pieces, at[4], 0, pieces)
+    return Table(_array(numbers), lists, across * pieces, at[4], _base(axes, layout), pieces)
 
 
 @lru_cache(maxsize=4096)
@@ -121,7 +120,7 @@ def outer_table(
     numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": across * pieces, "pieces": pieces, "line": line}
     numbers |= {"positions": positions, "squared": int(each == "squared"), "scratch_bytes": at[-1]}
     numbers |= dict(zip(("slab_at", "table_at", "other_at", "linear_at", "tile_at"), at[1:-1], strict=True))
-    return Table(_array(numbers), lists, across * pieces, at[-1], 0, pieces)
+    return Table(_array(numbers), lists, across * pieces, at[-1], _base(axes, layout), pieces)
 
 
 @lru_cache(maxsize=4096)
@@ -140,6 +139,11 @@ def outer_is_faster(axes: Axes, N: int, M: int, C: int, size: int) -> bool:
     dots = -(-M // R) * -(-columns // across) * (R * across / 2 * 1.1 * vectors + 60 * times[0])
     outer = -(-M // high) * -(-columns // (broad * host.width)) * (high * broad / 2 * 1.15 * positions + 25 * times[1])
     return outer + (columns + M) * positions * (0.9 if width.count >= host.width else 1.8) < dots
+
+
+def _base(axes: Axes, layout: Layout) -> int:
+    """Where the first position lies, in elements."""
+    return sum(axis.obase * step for axis, step in zip(axes, layout.positions[2:], strict=True))
 
 
 def _pieces(positions: int, across: int, whole: int) -> int:
