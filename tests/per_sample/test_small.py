@@ -125,3 +125,42 @@ def test_per_sample(case: Case, max_bytes: int) -> None:
 def test_one_sample_without_a_batch(case: Case) -> None:
     drawn = Drawn(case, one=True)
     check(case, drawn, drawn.x[0], drawn.dy[0])
+
+
+KINDS = ("weight", "weight_sqnorm", "weight_dot", "weight_gram", "weight_weighted")
+
+
+def answers(case: Case, x: Tensor, dy: Tensor, w: Tensor, a: Tensor, kind: torch.dtype) -> dict[str, Tensor]:
+    """What every function of a family says of operands of some dtype; integers stay."""
+    x = x if case.family == "embedding" else x.to(kind)
+    settings = [entry.to(kind) if isinstance(entry, Tensor) else entry for entry in case.settings]
+    more = {"weight_dot": {"other": w.detach().to(kind)}, "weight_weighted": {"coefficients": a}}
+    call = lambda of: getattr(per_sample, f"{case.family}_{of}")  # noqa: E731
+    found = {of: call(of)(x, *settings, dy.to(kind), **case.options, **more.get(of, {})) for of in KINDS}
+    return found if case.bias is None else found | {"bias": call("bias")(*case.bias, dy.to(kind))}
+
+
+@every_case
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_halves_are_summed_in_float32_and_rounded_at_most_once(case: Case, dtype: torch.dtype) -> None:
+    drawn = Drawn(case)
+    x = drawn.x if case.family == "embedding" else drawn.x.to(dtype).double()
+    running = [entry.to(dtype).double() if isinstance(entry, Tensor) else entry for entry in case.settings]
+    case, a = case._replace(settings=tuple(running)), torch.randn(len(x))
+    operands = x, drawn.dy.to(dtype).double(), drawn.w.to(dtype).double(), a
+    truth = answers(case, *operands, torch.float64)
+    for of, half in answers(case, *operands, dtype).items():
+        rounded = of in ("weight", "bias", "weight_weighted")
+        assert half.dtype == (dtype if rounded else torch.float32), of
+        assert_equal(half.double(), truth[of], torch.finfo(dtype).eps if rounded else 1e-4)
+
+
+@every_case
+def test_no_result_has_a_graph_and_autocast_changes_nothing(case: Case) -> None:
+    drawn = Drawn(case)
+    operands = drawn.x, drawn.dy.requires_grad_(), drawn.w, torch.randn(len(drawn.x))
+    expected = answers(case, *operands, torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        for of, answer in answers(case, *operands, torch.float32).items():
+            assert answer.equal(expected[of]), of
+            assert not answer.requires_grad, of

@@ -29,3 +29,11 @@ def test_pieces_of_the_batch_make_the_whole(fit: int, uses: int) -> None:
         assert_equal(use.weighted(), flat.sum(0).view(SHAPE))
     use.max_bytes = fit * sample
     assert next(use.pieces(use.max_bytes)) == slice(0, fit)
+
+
+def test_gradients_that_were_there_already_are_not_handed_out_themselves() -> None:
+    given = torch.randn(N, *SHAPE, requires_grad=True)
+    with torch.no_grad():
+        ours = Each(given).gradients()
+    assert not ours.requires_grad
+    assert ours.data_ptr() != given.data_ptr()

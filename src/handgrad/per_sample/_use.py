@@ -93,7 +93,9 @@ class Summed(Use):
     def gradients(self, piece: slice = EVERYTHING) -> Tensor:
         """(n, *shape)."""
         terms = self._terms(piece)
-        return (terms.sum(self.axes) if self.axes else terms).view(-1, *self.shape)
+        if not self.axes and len(self.operands) == 1:
+            return terms.clone()  # not what the caller gave
+        return (terms.sum(self.axes) if self.axes else terms).view(len(terms), *self.shape)
 
     def weighted(self, coefficients: Tensor | None = None) -> Tensor:
         """(*shape)."""
