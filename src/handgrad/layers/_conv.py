@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from .. import functional as F
 from ..functional._common import batched
 from ..functional._sides import Sides, of_conv, of_transposed
-from ..per_sample._use import Summed, by_channel
+from ..per_sample._samples import collecting
+from ..per_sample._use import Use, by_channel
 from ..per_sample._weights import Product
 from ._layer import Layer, Pullback, fresh
 
@@ -32,23 +33,29 @@ class _ConvNd(Layer):
     def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
         settings: dict[str, Any] = {name: getattr(self, name) for name in self._settings}
         weight = self.weight  # the tensors are named here, where the skeleton can see what the backward pass needs
-        name, dims = type(self).__name__, weight.dim() - 2
+        learned = ("weight",) if self.bias is None else ("weight", "bias")
 
         def backward(grad_output: Tensor, needs_input: bool = True) -> Tensor | None:
-            sides = self._sides(name, dims, input, weight.shape, grad_output, **settings)
-            self.accumulate_grad(weight=Product(name, sides, weight.shape), bias=self._sum(grad_output))
-            needs = ("input",) if needs_input else ()
-            return self._conv_backward(grad_output, input, weight, **settings, needs=needs).input
+            needs: tuple[str, ...] = ("input",) if needs_input else ()
+            if collecting() is None:
+                needs += learned  # all in one call
+            else:
+                self.accumulate_grad(**self._of_each_sample(input, grad_output, settings))
+            grads = self._conv_backward(grad_output, input, weight, **settings, needs=needs)
+            self.accumulate_grad(weight=grads.weight, bias=grads.bias)
+            return grads.input
 
         return self._conv(input, weight, self.bias, **settings), backward
 
-    def _sum(self, grad_output: Tensor) -> Summed | None:
-        """The bias' gradient db = Σ dy; where there are no input channels there is no output that it met."""
-        if self.bias is None:
-            return None
-        dy = batched(grad_output, self.weight.dim() - 2)
-        dy = dy if dy.shape[1] else dy.new_zeros(dy.shape[0], *self.bias.shape)
-        return by_channel(self.bias.shape, grad_output=dy)
+    def _of_each_sample(self, input: Tensor, grad_output: Tensor, settings: dict[str, Any]) -> dict[str, Use]:
+        name, size, bias = type(self).__name__, self.weight.shape, self.bias
+        sides = self._sides(name, len(size) - 2, input, size, grad_output, **settings)
+        uses: dict[str, Use] = {"weight": Product(name, sides, size)}
+        if bias is not None:
+            dy = batched(grad_output, len(size) - 2)
+            dy = dy if size[1] else dy.new_zeros(len(dy), *bias.shape)  # without input channels there is no output
+            uses["bias"] = by_channel(bias.shape, grad_output=dy)
+        return uses
 
 
 class Conv1d(_ConvNd, nn.Conv1d):
