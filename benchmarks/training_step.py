@@ -5,7 +5,8 @@
 The CNN has convolutions 1 → 32 → 64 on 28², as in MNIST tutorials; ResNet-20 is CIFAR's (He et al. 2015, section 4.2,
 with projections as shortcuts) on 32². A step is the forward pass, the backward pass and SGD with momentum. All start
 from the same weights; before it is timed, each must have made the step that autograd makes in float64. Explicit
-training frees each activation when its backward pass has run, and steps each layer when its gradients are there.
+training frees each activation when its backward pass has run, and steps each layer when its gradients are there. What
+is one child of the network here is a few layers in a row, so that these can write over each other's results.
 
 Memory is what one step takes beyond weights, momentum and images: each contestant in a process of its own, after two
 steps. `compile` needs a C++ compiler; whoever cannot run is named and left out.
@@ -75,7 +76,11 @@ NETWORKS = {"cnn": (cnn, (1, 28, 28)), "resnet20": (resnet20, (3, 32, 32))}
 
 
 def explicit(net: layers.Sequential, images: Tensor, labels: Tensor) -> tuple[nn.Module, Step]:
-    """No autograd: what a layer keeps goes when its backward pass has run, and its weights move at once."""
+    """No autograd: what a layer keeps goes when its backward pass has run, and its weights move at once.
+
+    In channels-last, which the layers keep and in which pooling and the framework's own convolutions are faster.
+    """
+    net, images = net.to(memory_format=torch.channels_last), images.to(memory_format=torch.channels_last)
     optimizers = [torch.optim.SGD(own, **SGD) if (own := [*layer.parameters()]) else None for layer in net]
 
     def step() -> None:
