@@ -554,6 +554,7 @@ grouped_twice().factors()
 """
 
 RAISING = ["_geometry.py", "_operands.py", "_padding.py", "testing", "functional", "per_sample", "kfac.py"]
+RECORDING = ("_record.py", "_modules.py")  # a model runs before these raise: tests/per_sample/test_record.py
 
 
 def ones(*size: int, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Tensor:
@@ -615,7 +616,8 @@ def test_message(call: str, text: str) -> None:
 
 def test_every_raise_is_reached() -> None:
     package = Path(hg.__file__).parent
-    files = [file for name in RAISING for file in [package / name, *(package / name).glob("*.py")] if file.is_file()]
+    given = [file for name in RAISING for file in [package / name, *(package / name).glob("*.py")]]
+    files = [file for file in given if file.is_file() and file.name not in RECORDING]
     sites = {
         (str(file), node.lineno)
         for file in files
