@@ -95,6 +95,10 @@ def dx_columns_channels_last(g, x, w, o):
     return cols[..., 0]
 
 
+def dx_sideways(g, x, w, o):
+    return vjp(x, w, g, "x", o).mT
+
+
 def dx_not_cropped(g, x, w, o):
     return vjp(padded(x, o), w, g, "x", {**o, "padding": 0})
 
@@ -254,6 +258,7 @@ def dw_of_last_sample(g, x, w, o):
 SLIPS = [
     (dx_fold_forgotten, "column-form"),
     (dx_columns_last, "column-form"),
+    (dx_sideways, "height-width-swapped"),
     (dx_columns_channels_last, "column-form"),
     (dx_not_cropped, "padding-not-cropped"),
     (dx_first_corner, "wrong-crop"),

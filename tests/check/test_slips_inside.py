@@ -329,3 +329,37 @@ def test_a_square_product_whose_gradient_is_transposed_for_one_factor(kind: str)
         return dq @ v.T + dk @ w.T, np.einsum("bti,bto->io", x, dq), np.einsum("bti,bto->io", x, dk)
 
     assert causes(scores, backward, "x=2x5x4", "v=4x3", "w=4x3") == {"x": ["transposed"], "v": [], "w": ["transposed"]}
+
+
+def test_a_state_that_a_gate_multiplies_before_an_activation() -> None:
+    """Entry by entry in c, but what is wrong is the derivative at f·c."""
+
+    def backward(g: Any, c: Any, x: Any) -> Any:
+        f = 1 / (1 + np.exp(-x))
+        d = g * (1 - (f * c) ** 2)
+        return d * f, d * c * f * (1 - f)
+
+    found = causes(lambda c, x: np.tanh(c / (1 + np.exp(-x))), backward, "c=4x3", "x=4x3")
+    assert found == {name: ["derivative-of-activation-wrong"] for name in ("c", "x")}
+
+
+def test_a_mask_of_a_weight() -> None:
+    def backward(g: Any, x: Any, w: Any) -> Any:
+        return g @ np.tril(w).T, x.T @ g
+
+    assert causes(lambda x, w: x @ np.tril(w), backward, "x=5x4", "w=4x4") == {"x": [], "w": ["mask-missing"]}
+
+
+def test_one_side_of_a_derivative_in_the_middle() -> None:
+    """ELU's for x < 0 without its + 1."""
+
+    def backward(g: Any, x: Any, w: Any) -> Any:
+        z = x @ w
+        d = g * np.where(z > 0, 1, np.exp(np.minimum(z, 0)) - 1)
+        return d @ w.T, x.T @ d
+
+    def elu(x: Any, w: Any) -> Any:
+        return np.where(x @ w > 0, x @ w, np.exp(np.minimum(x @ w, 0)) - 1)
+
+    found = causes(elu, backward, "x=7x4", "w=4x5")
+    assert found == {name: ["derivative-of-activation-wrong"] for name in ("x", "w")}

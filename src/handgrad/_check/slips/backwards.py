@@ -26,7 +26,8 @@ def backwards(draw: Draw, allowed: Collection[Slip] | None = None) -> Backwards:
     for makes, slips in _TABLE:
         if causes is None or makes is None or not makes.isdisjoint(causes):
             yield from slips(draw)
-    if not draw.is_elementwise:  # a function of one entry has none but in its derivative
+    alone = sum(value.is_floating_point() for value in draw.inputs.values()) < 2
+    if not (alone and draw.is_elementwise):  # a function of one entry has none but in its derivative
         yield from inside(draw, causes)
 
 

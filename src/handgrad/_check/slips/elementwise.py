@@ -74,6 +74,13 @@ class Activation:
         """Whether the derivative is a constant: then only the constant can be wrong."""
         return len(self.slopes) == 1 and self.slopes[0] != 0 and not self.has_kink
 
+    def bent_side(self) -> Tensor | None:
+        """Where x has the sign for which the derivative is no constant, if for the other it is one, as with ELU."""
+        below, above = (len(slopes(self.derivative[side])) for side in (self.x < 0, self.x > 0))
+        if below > 1 and above == 1:
+            return self.x <= 0
+        return self.x > 0 if above > 1 and below == 1 else None
+
     def sides(self) -> tuple[float, float] | None:
         """The derivative where x < 0 and where x > 0, if it is constant on both sides."""
         x, derivative = self.sampled
@@ -194,6 +201,11 @@ def _other_formulas(this: Activation) -> Backwards:
         if not torch.allclose(value, this.derivative):
             message = f"the derivative is taken to be {written}"
             yield (Slip("derivative-of-activation-wrong", written, message),), partial(torch.mul, value)
+            side = this.bent_side()
+            if side is not None and not torch.allclose(value[side], this.derivative[side]):
+                message = f"where the derivative is no constant it is taken to be {written}"
+                one = torch.where(side, value, this.derivative)
+                yield (Slip("derivative-of-activation-wrong", ("side", written), message),), partial(torch.mul, one)
     slip = Slip("derivative-of-activation-wrong", "f'²", "the derivative is applied twice")
     yield (slip,), partial(torch.mul, this.derivative**2)
     slip = Slip("derivative-of-activation-wrong", "√f'", "the derivative is taken to be its own square root")

@@ -54,6 +54,8 @@ def _exchanged(draw: Draw, dims: int) -> Slip:
     bound = draw.bound
     if bound is not None and bound.operation.spatial == 2 and dims > 3 and bound.roles.get("weight") == draw.name:
         return Slip("kernel-axes-transposed", "result", "the kernel's height and width are exchanged", "`.mT`")
+    if bound is not None and bound.operation.spatial == 2 and dims > 3 and bound.roles.get("input") == draw.name:
+        return Slip("height-width-swapped", "result", "the image's height and width are exchanged", "`.mT`")
     return Slip("transposed", None, "the last two axes are exchanged", "`.mT`")
 
 
@@ -113,7 +115,7 @@ def _summed(_draw: Draw, gradient: Tensor) -> Results:
 
 
 _TABLE: tuple[tuple[frozenset[str], Callable[[Draw, Tensor], Results]], ...] = (
-    (frozenset({"reversed-axes", "transposed", "kernel-axes-transposed"}), _permuted),
+    (frozenset({"reversed-axes", "transposed", "kernel-axes-transposed", "height-width-swapped"}), _permuted),
     (frozenset({"kernel-flipped"}), _flipped),
     (frozenset({"tail-lost"}), _cut),
     (frozenset({"upstream-applied-twice"}), _multiplied_again),

@@ -79,7 +79,7 @@ def inside(draw: Draw, causes: Set[str] | None = None) -> Backwards:
         yield from cofactors.slips(record)
     if asked({"derivative-of-activation-wrong"}):
         yield from unknown.slips(draw, record)
-    if asked(_CONSTANTS):
+    if asked(_CONSTANTS) and not draw.is_elementwise:  # of which any term is part of the derivative
         places = list({place.index: place for places in found for place in places}.values())
         yield from factors.slips(draw, record, places)
 

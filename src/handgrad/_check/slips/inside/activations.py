@@ -17,7 +17,8 @@ _LINEAR = {
     "add", "sub", "neg", "mul", "multiply", "subtract", "div", "divide", "true_divide", "clone", "contiguous", "double",
     "float", "to", "as_subclass", "matmul", "mm", "bmm", "dot", "tensordot", "einsum", "linear", "sum", "mean",
     "getitem", "reshape", "view", "flatten", "permute", "transpose", "T", "t", "mT", "stack", "cat", "hstack",
-    "unsqueeze", "squeeze", "split", "chunk", "unbind", "expand", "expand_as", "positive",
+    "unsqueeze", "squeeze", "split", "chunk", "unbind", "expand", "expand_as", "positive", "tensor_split", "tril",
+    "triu",
 }  # fmt: skip
 _ARITHMETIC = {"log", "div", "divide", "true_divide", "reciprocal", "pow", "square", "sqrt", "rsqrt", "mul", "multiply"}
 REDUCTIONS = {"sum", "mean", "var", "std", "norm", "amax", "max", "amin", "min", "logsumexp", "vector_norm"}
