@@ -532,6 +532,40 @@ for i in range(3):
 # Scripts of fixed sizes: (name, source, output, grad_output, wrt, the first cause of each wrong gradient).
 MORE: list[tuple[str, str, str, str | None, dict[str, str], dict[str, str]]] = [
     (
+        "slope_of_one_side_left_out",
+        """
+import torch
+X = torch.randn(9, 4)
+W = torch.randn(4, 5)
+V = torch.randn(5, 2)
+h = torch.where(X @ W > 0, X @ W, 0.1 * (X @ W))
+y = h @ V
+gy = torch.randn(9, 2)
+gW = X.T @ (gy @ V.T)
+""",
+        "y",
+        "gy",
+        {"W": "gW"},
+        {"W": "mask-missing"},
+    ),
+    (
+        "crop_written_for_the_posted_sizes",
+        """
+import torch
+import torch.nn.functional as F
+x = torch.randn(2, 3, 9, 9)
+w = torch.randn(4, 3, 5, 5)
+y = F.conv2d(x, w, padding=2)
+gy = torch.randn(2, 4, 9, 9)
+full = F.conv_transpose2d(gy, w)
+gx = full[:, :, 1:10, 1:10]
+""",
+        "y",
+        "gy",
+        {"x": "gx"},
+        {"x": "wrong-crop"},
+    ),
+    (
         "length_taken_for_a_constant",
         """
 import torch

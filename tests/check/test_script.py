@@ -356,3 +356,12 @@ def test_a_trace_says_that_nothing_was_checked(write: Any) -> None:
     report = trace_script(write("import torch\nx = torch.randn(3, 4)\ny = x @ x.T\n"))
     assert report.verdict == "inconclusive"
     assert "no gradient was checked: 2 tensor lines; name gradients with --output" in str(report)
+
+
+def test_verbose_keeps_the_arrays(write: Any) -> None:
+    path = write("import torch\nx = torch.ones(2)\ny = 2 * x\ng = torch.ones(2)\ndx = 3 * g\n")
+    (finding,) = check_target(Request(path, output="y", grad_output="g", wrt=("x=dx",), verbose=True)).findings
+    assert finding.evidence["user_values"] == [3.0, 3.0]
+    assert finding.evidence["true_values"] == [2.0, 2.0]
+    (finding,) = check_target(Request(path, output="y", grad_output="g", wrt=("x=dx",))).findings
+    assert "true_values" not in finding.evidence

@@ -92,7 +92,8 @@ def _script(request: Request, target: finding.Target) -> Report:
     asked = [("--output", request.output), ("--grad-output", request.grad_output)]
     for option, text in [*asked, *(("--wrt", f"{name}, {gradient}") for name, _, gradient in pairs)]:
         refuse_no_expression(option, text or "None")
-    return check_script(path, request.output, request.grad_output, {name: gradient for name, _, gradient in pairs})
+    wrt = {name: gradient for name, _, gradient in pairs}
+    return check_script(path, request.output, request.grad_output, wrt, verbose=request.verbose)
 
 
 def _subject(module: ModuleType, target: finding.Target) -> Subject:

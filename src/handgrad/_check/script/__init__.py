@@ -45,7 +45,9 @@ def trace_script(path: str) -> Report:
     )
 
 
-def check_script(path: str, output: str, grad_output: str | None, wrt: Mapping[str, str]) -> Report:
+def check_script(
+    path: str, output: str, grad_output: str | None, wrt: Mapping[str, str], *, verbose: bool = False
+) -> Report:
     """Check variables of a script that claim to be gradients.
 
     Args:
@@ -53,6 +55,7 @@ def check_script(path: str, output: str, grad_output: str | None, wrt: Mapping[s
         output: the variable that is differentiated.
         grad_output: the gradient at the output; None for a scalar output.
         wrt: for each variable (`kernel`), the expression (`grads_weights`) that claims to be its gradient.
+        verbose: keep whole arrays with the first finding of each.
 
     Returns:
         One gradient for each of `wrt`, and the trace. Where the script raises, the verdict is "error" and there are
@@ -68,7 +71,7 @@ def check_script(path: str, output: str, grad_output: str | None, wrt: Mapping[s
     trace = entries(program, recorder)
     program = unrolled(program, [output, *(name for name in wrt.values() if name.isidentifier())])
     try:
-        gradients = judge(program, recorder, [Claim(output, grad_output, *item) for item in wrt.items()])
+        gradients = judge(program, recorder, [Claim(output, grad_output, *item) for item in wrt.items()], verbose)
     except UserCodeError as error:  # the forward pass itself
         return _error(failed or error.original, trace)
     except HandgradError:

@@ -29,13 +29,13 @@ _BLOWN_UP = 1000  # times as many numbers as needed come of several slips in a p
 _HIDDEN = ("missing-batch-sum", "wrong-rank")
 
 
-def judge(program: Program, recorder: Recorder, claims: Sequence[Claim]) -> tuple[Gradient, ...]:
-    """One gradient for each claim."""
+def judge(program: Program, recorder: Recorder, claims: Sequence[Claim], verbose: bool = False) -> tuple[Gradient, ...]:
+    """One gradient for each claim; `verbose`, with its numbers."""
     sizes = Sizes(program, claims[0].output, claims[0].grad_output) if claims else None
-    return tuple(_judge(program, recorder, claim, sizes) for claim in claims if sizes is not None)
+    return tuple(_judge(program, recorder, claim, sizes, verbose) for claim in claims if sizes is not None)
 
 
-def _judge(program: Program, recorder: Recorder, claim: Claim, sizes: Sizes) -> Gradient:
+def _judge(program: Program, recorder: Recorder, claim: Claim, sizes: Sizes, verbose: bool) -> Gradient:
     posted = world(program, claim)
     with running(program):
         value = attempt(posted, ())
@@ -48,16 +48,16 @@ def _judge(program: Program, recorder: Recorder, claim: Claim, sizes: Sizes) -> 
     if not bool(torch.isfinite(truth).all()):
         return Gradient(claim.name, "inconclusive", None, tuple(truth.shape), None, note="the truth is not finite")
     edits = edits_of(posted.backward, scope_of(posted, recorder), RULES)
-    seconds = second_worlds(sizes, posted)
-    repair, findings = _causes(posted, seconds, edits, sizes, user)
-    if findings[-1].cause == "unexplained" and (single := single_worlds(sizes, posted)):
-        seconds = single
-        repair, findings = _causes(posted, seconds, edits, sizes, user)
+    seconds, repair, findings = _causes(posted, edits, sizes, user)
     fix, stop = fixed_lines(repair, posted, seconds), chain_variable(posted, user) if user is not None else None
     shape = tuple(user.shape) if user is not None else None
     error = relative_error(user, truth) if user is not None and user.shape == truth.shape else None
     note = sentence(posted, stop, user) if stop is not None and user is not None else None
     findings = tuple(_with_variable(finding, stop) for finding in findings)
+    if verbose:
+        arrays = {} if user is None else {"user_values": user.tolist()}
+        evidence = {**findings[0].evidence, **arrays, "true_values": truth.tolist()}
+        findings = (replace(findings[0], evidence=evidence), *findings[1:])
     return Gradient(claim.name, "wrong", shape, tuple(truth.shape), error, findings, fix, note)
 
 
@@ -69,25 +69,53 @@ def _with_variable(finding: Finding, stop: str | None) -> Finding:
     return replace(finding, message=message, evidence={**finding.evidence, "right_for": stop})
 
 
-def _causes(
+_Causes = tuple[Sequence[World], Repair | None, tuple[Finding, ...]]
+
+
+def _causes(posted: World, edits: Sequence[Edit], sizes: Sizes, user: Tensor | None) -> _Causes:
+    """One slip, at other sizes that the claim follows as far as there are any; else several, which explain more."""
+    single, every = single_worlds(sizes, posted), second_worlds(sizes, posted)
+    repair: Repair | None = None
+    found: tuple[Finding, ...] = ()
+    for seconds in (single, every) if single else (every,):
+        repair, found = _one_slip(posted, seconds, edits, sizes, user)
+        if _is_named(found):
+            return seconds, repair, found
+    for seconds in (every, single) if single else (every,):
+        several, named = _several(posted, seconds, edits, sizes, repair if seconds is every else None)
+        if _is_named(named):
+            return seconds, several, named
+    none = (Finding("unexplained", "it raises, and no edit of it repairs it", location(posted)),)
+    return every, several or repair, named or found or none
+
+
+def _is_named(findings: Sequence[Finding]) -> bool:
+    return bool(findings) and findings[-1].cause != "unexplained"
+
+
+def _one_slip(
     posted: World, seconds: Sequence[World], edits: Sequence[Edit], sizes: Sizes, user: Tensor | None
 ) -> tuple[Repair | None, tuple[Finding, ...]]:
-    """A single edit with a name; else what the shared diagnosis says; else several edits at once."""
+    """A single edit with a name; else what the shared diagnosis says."""
     repair = repairs(posted, seconds, edits, range(2))
     named = findings_of(repair, posted, seconds, sizes) if repair else ()
     if named:
         return repair, named
     found = () if _blown_up(posted, user) else diagnosed(posted, seconds)
     place = location(posted)
-    found = tuple(replace(finding, location=finding.location or place) for finding in found)
-    if found and found[-1].cause != "unexplained":
-        return repair, found
+    return repair, tuple(replace(finding, location=finding.location or place) for finding in found)
+
+
+def _several(
+    posted: World, seconds: Sequence[World], edits: Sequence[Edit], sizes: Sizes, repair: Repair | None
+) -> tuple[Repair | None, tuple[Finding, ...]]:
+    """Several edits at once; of a repair that has no name, what it changes."""
     deeper = repair or repairs(posted, seconds, edits, range(2, 4))
     named = findings_of(deeper, posted, seconds, sizes) if deeper else ()
     if deeper and not named:
         words = "; ".join(edit.message for edit in deeper.edits)
-        named = (Finding("unexplained", words or "a factor without a name", place),)
-    return deeper, named or found or (Finding("unexplained", "it raises, and no edit of it repairs it", place),)
+        named = (Finding("unexplained", words or "a factor without a name", location(posted)),)
+    return deeper, named
 
 
 def _blown_up(posted: World, user: Tensor | None) -> bool:

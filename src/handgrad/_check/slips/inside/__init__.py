@@ -46,7 +46,7 @@ _KINDS: tuple[tuple[frozenset[str], Callable[[Record], Iterator[Place]]], ...] =
         frozenset({"mask-missing", "mask-from-gradient", "mask-from-wrong-tensor", "derivative-of-activation-wrong"}),
         activations.places,
     ),
-    (frozenset({"transposed", "reshape-instead-of-permute", "scale-factor"}), products.places),
+    (frozenset({"transposed", "reshape-instead-of-permute", "scale-factor", "mask-missing"}), products.places),
     (frozenset({"mask-missing"}), cofactors.places),
     (frozenset({"overwrite-instead-of-accumulate", "averaged-overlap"}), copies.places),
 )

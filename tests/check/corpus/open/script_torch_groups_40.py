@@ -1,0 +1,10 @@
+import torch, torch.nn.functional as F
+x = torch.randn(2, 4, 7, 6)
+w = torch.randn(6, 2, 3, 3)
+y = F.conv2d(x, w, groups=2)
+dy = torch.randn_like(y)
+x1, x2 = x.chunk(2, 1)
+g1, g2 = dy.chunk(2, 1)
+a = F.conv2d(x1.transpose(0, 1), g1.transpose(0, 1)).transpose(0, 1)
+b = F.conv2d(x2.transpose(0, 1), g2.transpose(0, 1)).transpose(0, 1)
+dw = torch.cat([b, a], 0)
