@@ -51,8 +51,7 @@ def _of_gradients(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     """(N,): where channels stand alone, the gradients are small, and their kernel has no place where one lies whole."""
     dw = x.new_empty(x.shape[0], dy.shape[1], x.shape[1] // geometry.groups, *geometry.kernel)
     gradients(x, dy, geometry, dw)
-    norms: Tensor = torch.linalg.vector_norm(dw.flatten(1), dim=1)
-    return norms.square_()
+    return dw.flatten(1).square_().sum(1)
 
 
 def alone(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> bool:
