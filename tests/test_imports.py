@@ -18,9 +18,10 @@ PACKAGE = Path(hg.__file__).parent
 
 # From the bottom up: a file or folder imports from rungs below its own, and from itself.
 LADDER = [
-    ["_errors", "_config", "_context", "_cache"],
+    ["_errors", "_config", "_context", "_cache", "_pages"],
     ["_geometry", "_tensors", "_watch"],
-    ["_targets", "_operands", "_padding", "_algorithms"],
+    ["_targets", "_operands", "_padding", "_layout"],
+    ["_algorithms"],
     ["functional"],
     ["per_sample"],
     ["layers", "kfac", "losses", "_accelerate", "_choice"],

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from handgrad._algorithms import gemm, reference
 from handgrad._geometry import ConvGeometry
-from handgrad._operands import arranged
+from handgrad._layout import arranged
 from oracles import assert_equal
 
 GEOMETRIES = {  # C, O and the rest; of a stride that steps over its kernel dx has zeros

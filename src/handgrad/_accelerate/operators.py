@@ -21,7 +21,7 @@ from .._algorithms.modules import readable
 from .._algorithms.run import run
 from .._cache import cached
 from .._geometry import ConvGeometry, Ints, the_one
-from .._operands import arranged
+from .._layout import arranged
 
 OPS = ("conv", "conv_weight", "conv_input")
 _SCHEMA = "(Tensor a, Tensor b, SymInt[] size, int[] stride, int[] padding, int[] dilation, SymInt groups) -> Tensor"

@@ -14,7 +14,7 @@ from .._algorithms.setting import Algorithm as Algorithm
 from .._context import by_hand
 from .._errors import error
 from .._geometry import Ints, frozen
-from .._operands import arranged
+from .._layout import arranged
 
 Size = int | Sequence[int]
 Crop = int | Sequence[int] | Sequence[tuple[int, int]]

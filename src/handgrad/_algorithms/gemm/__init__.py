@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..._geometry import ConvGeometry
-from ..._operands import room
+from ..._layout import room
 from . import fields, plan
 from .launch import launch, scratch, threads
 from .library import kernel
