@@ -19,7 +19,7 @@ from ..subjects.calling import UserCodeError, from_library
 from .names import last_store, root, slice_of
 from .program import Program, copied, execute, new_namespace, running
 from .trace import Recorder, Shape, expression_shapes, shape_at, traced_run
-from .truth import evaluate
+from .variables import evaluate
 
 Place = tuple[int, int]  # line and column of a literal
 Change = Mapping[Place, int]

@@ -8,23 +8,21 @@ weights as it likes.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..._errors import error
 from ..case import Tracked, same
-from ..subjects.calling import UserCodeError, call, from_library
+from ..subjects.calling import UserCodeError
 from .names import last_store, root, stored
 from .program import Namespace, Program, execute, new_namespace, recorded_by_autograd, running
-from .state import State, stands_alone, write
+from .state import State
+from .variables import ast_of, leaf_of, make_floating, move, put, stored_at, tensor_of
 
 STEP = 1e-5  # of a central difference: rounding 1e-11 and truncation 1e-10 for values about 1
 _LIMIT = 40_000_000  # entries of a Jacobian
@@ -47,9 +45,9 @@ class Derivative:
     def rerun(self, value: Tensor) -> Tensor:
         """The output with the variable at another value; to be called inside `running(program)`."""
         self.state.restore(self.namespace)
-        _put(self.namespace, self.name, value)
+        put(self.namespace, self.name, value)
         execute(self.program, self.program.statements[self.start :], self.namespace)
-        return _tensor(self.namespace, self.output_name)
+        return tensor_of(self.namespace, self.output_name)
 
     @cached_property
     def jacobian(self) -> Tensor:
@@ -96,7 +94,7 @@ class Derivative:
         """The vjp by autograd, or None where autograd does not see the way from the variable to the output."""
         with running(self.program), torch.enable_grad():
             self.state.restore(self.namespace)
-            leaf = _leaf(self.namespace, self.name)
+            leaf = leaf_of(self.namespace, self.name)
             output = self._forward() if leaf is not None else None
         if leaf is None or output is None:
             return None
@@ -199,86 +197,10 @@ def derivative(program: Program, output: str, name: str, moved: bool = False) ->
     namespace = new_namespace(program)
     with running(program):
         execute(program, program.statements[:start], namespace)
-        _make_floating(namespace, name)
+        make_floating(namespace, name)
         if moved:
             move(namespace, name)
         state = State.of(namespace)
-        value = _tensor(namespace, name)
+        value = tensor_of(namespace, name)
         execute(program, program.statements[start:], namespace)
-        return Derivative(program, output, name, start, namespace, state, value, _tensor(namespace, output))
-
-
-def stored_at(program: Program, name: str, before: int) -> int:
-    """The index of the last statement before `before` that stores `name`; HandgradError where there is none."""
-    found = last_store(program.statements, root(ast_of(name)) or name, before)
-    if found is None:
-        raise unknown(program, name)
-    return found
-
-
-def ast_of(name: str) -> ast.expr:
-    """The expression a name stands for: `kernel`, `conv.weight`, `grads["W"]`."""
-    try:
-        return ast.parse(name, mode="eval").body
-    except SyntaxError:
-        raise error("check", f"`{name}` is not an expression") from None
-
-
-def unknown(program: Program, name: str) -> Exception:
-    """The error for a name that the script does not have; lists those it has."""
-    there = sorted({n for statement in program.statements for n in stored(statement)})
-    return error("check", f"the script makes no variable `{name}`", there="variables: " + ", ".join(there))
-
-
-def _make_floating(namespace: Namespace, name: str) -> None:
-    """Whole numbers typed as data, `x = np.array([[1, 2], [3, 4]])`, have a derivative only as floating ones."""
-    value = namespace.get(name)
-    if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
-        namespace[name] = value.astype(np.float64)
-    elif isinstance(value, Tensor) and not value.is_floating_point() and value.dtype != torch.bool:
-        namespace[name] = value.to(torch.float64)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        namespace[name] = float(value)
-
-
-def move(namespace: Namespace, name: str) -> None:
-    """Give a variable other numbers: those it has, a little changed each by its own factor."""
-    value = _tensor(namespace, name)
-    factors = torch.rand(value.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64) + 0.5
-    _put(namespace, name, value * factors)
-
-
-def evaluate(namespace: Namespace, expression: str) -> Any:
-    """The value of an expression in the script's names."""
-    return call(f"`{expression}`", eval, expression, namespace)
-
-
-def _tensor(namespace: Namespace, expression: str) -> Tensor:
-    value = from_library(evaluate(namespace, expression))
-    if value is None or not value.is_floating_point():
-        found = type(evaluate(namespace, expression)).__name__
-        raise error("check", f"`{expression}` is not a tensor of floating-point numbers", found=found)
-    return value
-
-
-def _put(namespace: Namespace, name: str, value: Tensor) -> None:
-    """Give a variable another value, in place where it has a place."""
-    there = evaluate(namespace, name)
-    if stands_alone(there):
-        write(there, value if isinstance(there, Tensor) else value.numpy())
-    elif isinstance(there, Tensor):
-        namespace[name] = value.clone()
-    else:
-        namespace[name] = value.numpy().copy() if isinstance(there, np.ndarray) else np.float64(float(value))
-
-
-def _leaf(namespace: Namespace, name: str) -> Tensor | None:
-    """The variable, as autograd shall see it."""
-    value = evaluate(namespace, name)
-    if not isinstance(value, Tensor) or not value.is_floating_point():
-        return None
-    if value.requires_grad:
-        return value
-    if name.isidentifier():
-        value = namespace[name] = value.detach().clone()
-    return value.requires_grad_()
+        return Derivative(program, output, name, start, namespace, state, value, tensor_of(namespace, output))

@@ -26,7 +26,8 @@ from .edits import Edit, edited
 from .names import last_store, loaded, root, slice_of, stored
 from .program import Namespace, Program, execute, new_namespace, running
 from .state import State
-from .truth import Derivative, ast_of, derivative, evaluate, move, stored_at, unknown
+from .truth import Derivative, derivative
+from .variables import ast_of, evaluate, move, stored_at, unknown
 
 CLAIM = "_handgrad_claim"
 
