@@ -28,8 +28,8 @@ class Cost(NamedTuple):
 
 _SINGLE, _DOUBLE = torch.float32, torch.float64
 
-# By kind: groups of a few channels; few input channels or one dimension; one tap; many channels and a small image; taps
-# that read much padding; all others.
+# By kind: groups of a few channels; few input channels; one dimension; one tap, of a large image and of a small one;
+# many channels and a small image; taps that read much padding; all others.
 _RATES: dict[str, dict[tuple[str, torch.dtype], Cost]] = {
     "narrow": {
         ("depthwise", _SINGLE): Cost(15, 22, 24, 20),
@@ -41,37 +41,50 @@ _RATES: dict[str, dict[tuple[str, torch.dtype], Cost]] = {
     },
     "few": {
         ("gemm", _SINGLE): Cost(15, 60, 60, 30),
-        ("gemm", _DOUBLE): Cost(15, 35, 33, 18),
+        ("gemm", _DOUBLE): Cost(15, 29, 32, 18),
         ("native", _SINGLE): Cost(5, 45, 45, 8),
-        ("native", _DOUBLE): Cost(5, 16, 16, 17),
+        ("native", _DOUBLE): Cost(5, 18, 15, 20),
+    },
+    "row": {
+        ("gemm", _SINGLE): Cost(15, 90, 85, 86),
+        ("gemm", _DOUBLE): Cost(15, 44, 44, 40),
+        ("native", _SINGLE): Cost(5, 80, 76, 72),
+        ("native", _DOUBLE): Cost(5, 34, 35, 36),
     },
     "pointwise": {
-        ("gemm", _SINGLE): Cost(15, 70, 74, 65),
-        ("gemm", _DOUBLE): Cost(15, 32, 38, 34),
-        ("native", _SINGLE): Cost(5, 72, 73, 62),
-        ("native", _DOUBLE): Cost(5, 37, 35, 32),
+        ("gemm", _SINGLE): Cost(15, 68, 76, 65),
+        ("gemm", _DOUBLE): Cost(15, 31, 37, 34),
+        ("native", _SINGLE): Cost(5, 76, 75, 62),
+        ("native", _DOUBLE): Cost(5, 36, 36, 33),
+    },
+    "small": {
+        ("gemm", _SINGLE): Cost(15, 64, 80, 52),
+        ("gemm", _DOUBLE): Cost(15, 40, 40, 34),
+        ("native", _SINGLE): Cost(5, 66, 76, 60),
+        ("native", _DOUBLE): Cost(5, 29, 39, 27),
     },
     "deep": {
-        ("gemm", _SINGLE): Cost(15, 72, 58, 65),
-        ("gemm", _DOUBLE): Cost(15, 38, 32, 36),
-        ("native", _SINGLE): Cost(5, 92, 65, 85),
-        ("native", _DOUBLE): Cost(5, 29, 41, 24),
+        ("gemm", _SINGLE): Cost(15, 72, 85, 65),
+        ("gemm", _DOUBLE): Cost(15, 38, 44, 36),
+        ("native", _SINGLE): Cost(5, 92, 67, 85),
+        ("native", _DOUBLE): Cost(5, 29, 42, 24),
     },
     "far": {
-        ("gemm", _SINGLE): Cost(15, 50, 33, 50),
-        ("gemm", _DOUBLE): Cost(15, 30, 27, 29),
-        ("native", _SINGLE): Cost(5, 98, 120, 120),
-        ("native", _DOUBLE): Cost(5, 40, 42, 39),
+        ("gemm", _SINGLE): Cost(15, 130, 128, 120),
+        ("gemm", _DOUBLE): Cost(15, 68, 68, 65),
+        ("native", _SINGLE): Cost(5, 98, 147, 187),
+        ("native", _DOUBLE): Cost(5, 40, 43, 39),
     },
     "dense": {
-        ("gemm", _SINGLE): Cost(15, 84, 80, 80),
-        ("gemm", _DOUBLE): Cost(15, 43, 42, 42),
-        ("native", _SINGLE): Cost(5, 90, 84, 84),
-        ("native", _DOUBLE): Cost(5, 18, 18, 25),
+        ("gemm", _SINGLE): Cost(15, 79, 80, 75),
+        ("gemm", _DOUBLE): Cost(15, 43, 42, 41),
+        ("native", _SINGLE): Cost(5, 90, 84, 85),
+        ("native", _DOUBLE): Cost(5, 18, 18, 24),
     },
 }
 _READABLE = {_SINGLE: Cost(50, 8, 8, 6), _DOUBLE: Cost(50, 4, 4, 3)}  # the reference, except for narrow groups
-_SLOWER_WITHOUT_AVX512 = 0.6  # PyTorch's float32, which has kernels of its own for it; ours use vectors of 256 bits
+_SLOWER_WITHOUT_AVX512 = 0.9  # PyTorch's float32, which has kernels of its own for it; ours use vectors of 256 bits
+_FAR_WITHOUT_AVX512 = 0.5  # there alone these kernels leave padding out
 # What the kernels do not know: halves are summed in float32, a product of complex numbers is four.
 _SUMMED_IN = {
     _SINGLE: _SINGLE,
@@ -97,7 +110,7 @@ def seconds(name: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, th
         return inf
     rate: float = getattr(cost, op) * 1e9 * threads
     if name == "native" and dtype == _SINGLE and not _has_avx512():
-        rate *= _SLOWER_WITHOUT_AVX512
+        rate *= _FAR_WITHOUT_AVX512 if found == "far" else _SLOWER_WITHOUT_AVX512
     if name == "reference" and found == "narrow":
         rate /= 16
     if name == "depthwise":  # a lane for each group, however many there are
@@ -115,15 +128,18 @@ def kind(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:
     _, O, per_group = sizes(op, a, b, geometry)
     if geometry.groups > 1 and max(per_group, O // geometry.groups) <= 4:
         return "narrow"
-    if per_group <= 4 or geometry.dims == 1:
+    if per_group <= 4:
         return "few"
+    if geometry.dims == 1:
+        return "row"
     if any(3 * sum(pads) >= size for pads, size in zip(geometry.padding, geometry.input, strict=True)) and any(
         d >= 8 for d in geometry.dilation
     ):
         return "far"
-    if per_group >= 128 and prod(geometry.output) <= 256 and prod(geometry.kernel) > 1:
-        return "deep"
-    return "pointwise" if prod(geometry.kernel) == 1 else "dense"
+    one_tap, small = prod(geometry.kernel) == 1, prod(geometry.output) <= 256
+    if one_tap:
+        return "small" if small else "pointwise"
+    return "deep" if small and per_group >= 128 else "dense"
 
 
 def flops(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> int:
