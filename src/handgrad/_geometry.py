@@ -138,7 +138,10 @@ def transpose_geometry(
     return the_one(output, input, kernel, step, spread, pads, groups)
 
 
-the_one = lru_cache(maxsize=1024)(ConvGeometry)  # equal ones are the same: as a key it is found by its identity
+@lru_cache(maxsize=1024)
+def the_one(*fields: Any) -> ConvGeometry:
+    """Equal ones are the same: as a key it is found by its identity."""
+    return ConvGeometry(*fields)
 
 
 @dataclass(frozen=True, repr=False)
