@@ -131,3 +131,27 @@ def test_space_to_depth_with_its_new_axes_exchanged() -> None:
         return g.reshape(n, c, 2, 2, h // 2, w // 2).permute(0, 1, 4, 2, 5, 3).reshape(x.shape)
 
     assert causes(forward, backward, "x=2x3x4x6") == {"x": ["reshape-instead-of-permute"]}
+
+
+def test_rows_that_were_picked_are_not_added_up() -> None:
+    def forward(table: Tensor) -> Tensor:
+        return table[ROWS]
+
+    assert causes(forward, lambda g, _: g, "table=5x3") == {"table": ["column-form"]}
+
+
+def test_a_crop_is_no_column_form() -> None:
+    assert causes(lambda x: x[1:], lambda g, _: g, "x=5x3") != {"x": ["column-form"]}
+
+
+def test_a_sign_where_the_forward_multiplies_complex_numbers() -> None:
+    def forward(x: Tensor, w: Tensor) -> Tensor:
+        return torch.fft.irfft(torch.einsum("nf,of->nof", torch.fft.rfft(x), torch.fft.rfft(w)), x.shape[1])
+
+    def backward(g: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        spectrum, size = torch.fft.rfft(g), x.shape[1]
+        dx = torch.einsum("nof,of->nf", spectrum, torch.fft.rfft(w).conj())
+        dw = torch.einsum("nof,nf->of", spectrum, torch.fft.rfft(x).conj())
+        return -torch.fft.irfft(dx, size), torch.fft.irfft(dw, size)
+
+    assert causes(forward, backward, "x=4x7", "w=3x7") == {"x": ["wrong-sign"], "w": []}

@@ -64,9 +64,19 @@ class Case:
         return self.vjp(self.grad_output)
 
     def is_right(self, name: str) -> bool:
-        """Whether what the user returned for `name` equals the truth to rounding, shape included."""
-        user, truth = self.user.get(name), self.truth(name)
-        return user is not None and same(user, truth, self.tolerance)
+        """Whether what the user returned for `name` equals the truth to rounding, in its shape; no integer has one."""
+        user, truth = self.user.get(name), self.truths.get(name)
+        return user is not None and truth is not None and same(user, truth, self.tolerance)
+
+    def elsewhere(self, name: str) -> str | None:
+        """The input for which the gradient of `name` was returned, where nothing came back for `name` itself."""
+        if self.returned_count is not None or self.user.get(name) is not None or not self.truth(name).any():
+            return None
+        return next((other for other in self.inputs if not self.is_right(other) and self._holds(other, name)), None)
+
+    def _holds(self, other: str, name: str) -> bool:
+        user = self.user.get(other)
+        return user is not None and same(user, self.truth(name), self.tolerance)
 
 
 def same(first: Tensor, second: Tensor, tolerance: float) -> bool:

@@ -61,6 +61,8 @@ def nothing(subject: Subject, names: Sequence[str], judged: Sequence[Judged]) ->
 def _meaning(subject: Subject, name: str, judged: Sequence[Judged]) -> Meaning:
     if any(one.case.user.get(name) is not None or one.case.returned_count is not None for one in judged):
         return "forgotten"
+    if any(one.case.elsewhere(name) for one in judged):
+        return "forgotten"  # it came back in the place of another
     if all(same(truth := one.case.truth(name), torch.zeros_like(truth), one.case.tolerance) for one in judged):
         return "zero"
     if name in subject.adapter.parameters():

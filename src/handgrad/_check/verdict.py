@@ -9,6 +9,7 @@ from typing import Any
 from .case import relative_error, same
 from .cases import Judged
 from .diagnose import diagnose
+from .exchanged import exchanged
 from .findings import RIGHT_FOR_YOURS, all_fixes
 from .inputs import Draw
 from .locate import Place, line_that_is_right, place_of
@@ -27,7 +28,7 @@ def verdict_on(
 ) -> Gradient:
     """The verdict on the gradient of `name`; `parts` are the same draws with one output of several only."""
     every, judged = judged, [one for one in judged if not one.quick]
-    wrong, findings = _exchanged(name, judged) or _by_output(name, judged, parts) or _diagnosed(name, judged)
+    wrong, findings = exchanged(name, judged) or _by_output(name, judged, parts) or _diagnosed(name, judged)
     if [finding.cause for finding in findings] == ["unexplained"]:
         wrong, findings = second_look(subject, name, wrong) or (wrong, findings)
     side = [finding for about, finding in probed if about == name]
@@ -162,28 +163,6 @@ def _is_close(one: Judged, name: str) -> bool:
     """Whether a gradient is off by no more than such an ε makes it."""
     user, right = one.case.user.get(name), one.case.truth(name)
     return user is not None and user.shape == right.shape and relative_error(user, right) < _EPSILON
-
-
-def _exchanged(name: str, judged: Sequence[Judged]) -> tuple[list[Judged], list[Finding]] | None:
-    """The draws and the finding, if the gradient of `name` and that of another input are returned for each other."""
-    wrong = [one for one in judged if not one.case.is_right(name)]
-    for other in judged[0].case.inputs if wrong else ():
-        if other != name and all(_are_exchanged(one, name, other) for one in wrong):
-            message = f"what is returned for `{name}` is the gradient of `{other}`, and the reverse"
-            fix = f"return the gradients of `{name}` and `{other}` in the order of the inputs"
-            return wrong, [Finding("wrong-return-order", message, fix=fix, evidence={"draws": len(wrong)})]
-    return None
-
-
-def _are_exchanged(one: Judged, name: str, other: str) -> bool:
-    right = one.case.vjp(one.case.grad_output)
-    pairs = ((name, other), (other, name))
-    if other in right and same(right[name], -right[other], one.case.tolerance):
-        return False  # of a difference: exchanged is negated
-    return other in right and all(
-        (user := one.case.user.get(mine)) is not None and same(user, right[yours], one.case.tolerance)
-        for mine, yours in pairs
-    )
 
 
 def _is_partial(one: Judged, name: str) -> bool:

@@ -132,7 +132,7 @@ _TABLE: tuple[tuple[frozenset[str] | None, Callable[[Draw], Backwards]], ...] = 
     (frozenset({"missing-batch-sum"}), _per_sample),
     (frozenset({"wrong-reduction-axes", "missing-batch-sum"}), reductions),
     (frozenset({"averaged-overlap"}), _averaged),
-    (frozenset({"overwrite-instead-of-accumulate"}), copies),
+    (frozenset({"overwrite-instead-of-accumulate", "column-form"}), copies),
     (frozenset({"wrong-return-order"}), _other_gradients),
     (frozenset({"regularizer-included"}), _regularized),
     (frozenset({"updated-weight"}), _stepped),

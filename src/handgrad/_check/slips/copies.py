@@ -13,10 +13,16 @@ from .draw import Draw
 
 def copies(draw: Draw) -> Backwards:
     """What an assignment leaves of the gradients of all copies of one entry: `dx[i] = g`, `dx[indices] += g`."""
-    places, source = _sources(draw.input.flatten(), draw.y.flatten())
-    if len(source) == len(set(source.tolist())) or draw.g.shape != draw.y.shape or not draw.input.is_floating_point():
+    if draw.g.shape != draw.y.shape or not draw.input.is_floating_point():
         return
+    places, source = _sources(draw.input.flatten(), draw.y.flatten())
     if not draw.equal(_added(draw.input, places, source, draw.g), draw.truth):
+        return
+    distinct = len(set(source.tolist()))
+    if len(places) == draw.g.numel() and distinct < draw.input.numel() and _jumps(source):
+        message = "one gradient for each copy of an entry, not yet added up where the entries were taken from"
+        yield (Slip("column-form", "copies", message, "`index_add_`, `scatter_add_`, or `np.add.at`"),), lambda g: g
+    if len(source) == distinct:
         return
     message = "an entry that is used several times keeps one gradient: `=` stands where `+=` belongs"
     fix = "`np.add.at`, or `index_add_`: `+=` with an array of indices adds once"
@@ -31,6 +37,11 @@ def _sources(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     at = torch.searchsorted(values, y).clamp(max=max(len(x) - 1, 0))
     held = values[at] == y if len(x) else torch.zeros_like(y, dtype=torch.bool)
     return held.nonzero()[:, 0], order[at[held]]
+
+
+def _jumps(source: Tensor) -> bool:
+    """Whether entries are picked in an order of their own, unlike those of a crop."""
+    return bool((source.diff() <= 0).any())
 
 
 def _added(x: Tensor, places: Tensor, source: Tensor, g: Tensor) -> Tensor:

@@ -109,7 +109,10 @@ def by_position(
         items.pop()
     for order in orders[:1] if strict else orders:
         if len(order) == len(items):
-            found = {n: g for n, g in zip(order, items, strict=True) if n in differentiable}
+            found = dict(zip(order, items, strict=True))
+            # what comes back for an integer is of interest only where it may be another's
+            lacking = any(found.get(name) is None for name in differentiable)
+            found = {n: g for n, g in found.items() if n in differentiable or (lacking and gradient(g) is not None)}
             return Returned(dict.fromkeys(n for n in differentiable if n not in found) | found)
     values = dict(zip(differentiable, items, strict=False))
     missing = dict.fromkeys(asked) if not strict else dict.fromkeys(differentiable)

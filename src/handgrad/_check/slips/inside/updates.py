@@ -41,7 +41,8 @@ def slips(draw: Draw, record: Record) -> Backwards:
 def _is_weighted(step: Step) -> bool:
     """Whether it is a product with something else that has a gradient."""
     weights = [one for one in step.args if isinstance(one, Tensor) and one.requires_grad]
-    return step.name in _PRODUCTS and len(step.sources) == 1 and not step.direct and len(weights) == 2
+    real = not any(one.is_complex() for one in weights)  # a transform's product has a way back that is conjugated
+    return step.name in _PRODUCTS and len(step.sources) == 1 and not step.direct and len(weights) == 2 and real
 
 
 class _Updated:
