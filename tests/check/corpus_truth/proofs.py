@@ -154,7 +154,7 @@ def _sigmoid_like(t: Truth, u: Array) -> bool:
 
 
 ALWAYS: dict[str, Proof] = {
-    "missing-batch-sum": lambda t, u: t.matches(u.sum(0)),
+    "missing-batch-sum": lambda t, u: t.matches(u.sum(0, keepdims=u.ndim == t.at.ndim)),
     "wrong-rank": lambda t, u: u.shape != t.at.shape and t.matches(u.reshape(t.at.shape)),
     "reversed-axes": lambda t, u: u.ndim > 2 and t.matches(u.T),
     "transposed": lambda t, u: t.matches(u.swapaxes(-1, -2)),
