@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import wraps
 from operator import index
 from typing import Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
@@ -100,7 +100,7 @@ def sum_to_bias(op: str, grad_output: Tensor, dims: int) -> Tensor:
     return grad_output.sum([axis for axis in range(grad_output.dim()) if axis != grad_output.dim() - dims - 1])
 
 
-def check_needs(op: str, needs: Collection[Operand]) -> Collection[object]:
+def check_needs(op: str, needs: Iterable[Operand]) -> Collection[object]:
     """`needs`, which must be names of operands, as a tuple."""
     names = frozen(needs)
     if not isinstance(names, tuple) or not set(names) <= set(Gradients._fields):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -195,7 +195,7 @@ def _conv_nd_backward(
     dilation: Size = 1,
     groups: int = 1,
     padding_mode: PaddingMode = "zeros",
-    needs: Collection[Operand] = ("input", "weight", "bias"),
+    needs: Iterable[Operand] = ("input", "weight", "bias"),
     *,
     algorithm: Algorithm | None = None,
 ) -> Gradients:

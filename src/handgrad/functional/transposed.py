@@ -7,7 +7,7 @@ grid that the transposed one puts out.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -193,7 +193,7 @@ def _conv_transpose_nd_backward(
     output_padding: Size = 0,
     groups: int = 1,
     dilation: Size = 1,
-    needs: Collection[Operand] = ("input", "weight", "bias"),
+    needs: Iterable[Operand] = ("input", "weight", "bias"),
     *,
     algorithm: Algorithm | None = None,
 ) -> Gradients:
