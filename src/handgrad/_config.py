@@ -15,6 +15,7 @@ def show_config() -> None:
         "handgrad": _version("handgrad"),
         "torch": torch.__version__,
         "numpy": _version("numpy"),
+        "numba": _version("numba"),
         "python": sys.version.split()[0],
         "system": f"{platform.system()} {platform.machine()}",
         "vectors": torch.backends.cpu.get_cpu_capability(),
