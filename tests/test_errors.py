@@ -531,8 +531,24 @@ collect().dot({torch.nn.Parameter(ones(3)): ones(3)})
 
 collect().dot({torch.nn.Parameter(ones(3)): ones(1)})
     Samples: a direction is not like its parameter.
-      got     (1,)
-      needed  (3,)
+      got     (1,)     torch.float32
+      needed  (3,)     torch.float32
+
+collect().dot({torch.nn.Parameter(ones(3)): ones(3).cfloat()})
+    Samples: a direction is not like its parameter.
+      got     (3,)     torch.complex64
+      needed  (3,)     torch.float32
+
+collect().dot({torch.nn.Parameter(ones(3)): [1.0]})
+    Samples: a direction must be a tensor, got list.
+
+stepped()
+    Samples: a parameter has changed since an earlier use.
+      shape  (3,)
+    hint: a `Samples` serves one batch; make a new one in every step
+
+hg.layers.ReLU()(ones(3))[1](ones(3), per_sample=True)
+    backward: per_sample must be a `hg.per_sample.Samples`, got bool.
 
 changed().sqnorms()
     Samples: what gradients are made of has changed since the backward pass.
@@ -577,6 +593,15 @@ def changed() -> hg.per_sample.Samples:
     return samples
 
 
+def stepped() -> None:
+    """A parameter that moves between two batches."""
+    samples, parameter = hg.per_sample.Samples(), torch.nn.Parameter(ones(3))
+    for _ in range(2):
+        samples.collect(parameter, hg.per_sample.Each(ones(2, 3)))
+        with torch.no_grad():
+            parameter.zero_()
+
+
 def grouped_twice() -> hg.per_sample.Samples:
     """What met one weight, once in one group and once in two."""
     samples, first = hg.per_sample.Samples(), hg.layers.Conv1d(2, 4, 1)
@@ -598,6 +623,7 @@ def raised(call: str) -> hg.HandgradError:
         "changed": changed,
         "collect": collect,
         "grouped_twice": grouped_twice,
+        "stepped": stepped,
         "ones": ones,
         "np": np,
         "torch": torch,

@@ -167,6 +167,23 @@ def test_what_the_gradients_are_made_of_must_not_change() -> None:
         samples.sqnorm()
 
 
+def test_it_serves_one_batch() -> None:
+    """Made outside of the loop, it would add the first batch's samples to those of the second."""
+    layer, samples = layers.Linear(3, 2), Samples()
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+
+    def step() -> None:
+        y, backward = layer(torch.randn(4, 3))
+        backward(torch.ones_like(y), per_sample=samples)
+        optimizer.step()
+
+    step()
+    message = "Samples: a parameter has changed since an earlier use.\n  shape  (2, 3)\n"
+    message += "hint: a `Samples` serves one batch; make a new one in every step"
+    with pytest.raises(hg.HandgradError, match=f"^{re.escape(message)}$"):
+        step()
+
+
 def test_a_step_of_the_optimizer_changes_nothing() -> None:
     layer = layers.Sequential(layers.Conv2d(2, 3, 2), layers.ReLU(), layers.GroupNorm(1, 3))
     samples, _ = collected(layer, torch.randn(2, 2, 4, 4))

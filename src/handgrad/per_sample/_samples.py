@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .._context import by_hand
 from .._errors import HandgradError, error
+from .._tensors import facts
 from .._watch import state_of
 from ..functional._sides import check_max_bytes
 from ._factors import Factors, Kind, factors
@@ -30,6 +31,8 @@ def collecting() -> Samples | None:
 @contextmanager
 def collected_by(samples: Samples) -> Iterator[None]:
     """All that is handed over inside goes to `samples`."""
+    if not isinstance(samples, Samples):
+        raise error("backward", f"per_sample must be a `hg.per_sample.Samples`, got {type(samples).__name__}")
     token = _COLLECTING.set(samples)
     try:
         yield
@@ -70,13 +73,18 @@ class Samples:
         self.max_bytes = max_bytes
         self._uses: dict[nn.Parameter, list[Use]] = {}
         self._states: list[tuple[Tensor, object]] = []
+        self._parameters: dict[nn.Parameter, object] = {}
 
     def collect(self, parameter: nn.Parameter, use: Use) -> None:
         """Take one use of a parameter; backward passes call this.
 
         Raises:
-            HandgradError: if the use has another number of samples than the others, or its gradient another shape.
+            HandgradError: if the use has another number of samples than the others, or its gradient another shape; and
+                if the parameter has changed since an earlier use, as it does in an optimizer's step.
         """
+        if self._parameters.setdefault(parameter, state_of(parameter)) != state_of(parameter):
+            hint = "a `Samples` serves one batch; make a new one in every step"
+            raise self._error("a parameter has changed since an earlier use", hint, shape=parameter.shape)
         if use.shape != parameter.shape:
             raise self._error("a gradient has another shape", gradient=use.shape, parameter=parameter.shape)
         known = next((uses[0].samples for uses in self._uses.values()), use.samples)
@@ -112,11 +120,15 @@ class Samples:
         Parameters without an entry do not count. Of complex numbers the gradient is conjugate.
 
         Raises:
-            HandgradError: for a parameter that the pass did not meet, or an entry of another shape.
+            HandgradError: for a parameter that the pass did not meet, or an entry that is not like it.
         """
         for parameter, direction in directions.items():
-            if direction.shape != parameter.shape:
-                raise self._error("a direction is not like its parameter", got=direction.shape, needed=parameter.shape)
+            if not isinstance(direction, Tensor):
+                raise self._error(f"a direction must be a tensor, got {type(direction).__name__}")
+            fitting = torch.can_cast(direction.dtype, parameter.dtype) and direction.device == parameter.device
+            if direction.shape != parameter.shape or not fitting:
+                problem = "a direction is not like its parameter"
+                raise self._error(problem, got=facts(direction), needed=facts(parameter))
         return self._sum(use.dots(directions[parameter]) for parameter, use in self._each(directions))
 
     @by_hand()
@@ -150,7 +162,8 @@ class Samples:
             bias: whether A has a row and a column more, for a bias as one more weight; not of transposed convolutions.
 
         Raises:
-            HandgradError: for another kind, or a weight that was used with different numbers of groups.
+            HandgradError: for another kind, or a weight that was used with different numbers of groups, or
+                transposed and not.
         """
         found = {}
         for parameter, _ in self._each():
