@@ -153,7 +153,7 @@ def test_a_wrong_file_is_one_clear_error(taken, tmp_path, text):
         (["--model", "vgg"], "--model vgg: neither cnn nor cnn-group nor lenet nor a .toml file"),
         (["--noise-multiplier", "0"], "0.0 is not in the range x>0"),
         (["--target-epsilon", "0"], "0.0 is not in the range 0<x<=100"),
-        (["--max-grad-norm", "-1"], "-1.0 is not in the range x>0"),
+        (["--max-grad-norm", "1e-30"], "1e-30 is not in the range x>=1e-12"),
         (["--max-grad-norm", "nan"], "nan is not a finite number"),
         (["--delta", "1"], "1.0 is not in the range 0<x<1"),
         (["--max-physical-batch-size", "0"], "0 is not in the range x>=1"),

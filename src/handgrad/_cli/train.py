@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from handgrad._training.config import DTYPES, Config
 from handgrad._training.optim import OPTIMIZERS, SCHEDULES
 from handgrad._training.private.accounting import ACCOUNTANTS
-from handgrad._training.private.clipping import CLIPPINGS
+from handgrad._training.private.clipping import CLIPPINGS, LEAST_BOUND
 
 from .options import Finite, SaveEvery, from_file
 
@@ -104,7 +104,7 @@ def _option(name: str, kind: Any, text: str, **more: Any) -> Callable[[Any], Any
 )
 @_option("--grad-noise-scale", bool, "Tell with each epoch how noisy an image's gradient is.", is_flag=True)
 @_option("--private", bool, "Differentially private (DP-SGD); the options below are for it.", is_flag=True)
-@_option("--max-grad-norm", Finite(min=0, min_open=True), "The norm that each image's gradient is clipped to.")
+@_option("--max-grad-norm", Finite(min=LEAST_BOUND), "The norm that each image's gradient is clipped to.")
 @_option("--noise-multiplier", Finite(min=0, min_open=True), "The noise on the clipped sum, in --max-grad-norm.")
 @_option(
     "--target-epsilon", Finite(min=0, max=100, min_open=True), "Find the noise that keeps the whole run within this ε."

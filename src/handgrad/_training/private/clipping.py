@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from handgrad.per_sample import Samples
 
 CLIPPINGS = ("flat", "per-layer")
+LEAST_BOUND = 1e-12  # the square of a norm below 1e-19 is lost in float32, and the gradient would not be clipped
 
 
 def groups(model: nn.Module, clipping: str) -> list[list[nn.Parameter]]:
