@@ -365,3 +365,42 @@ def test_verbose_keeps_the_arrays(write: Any) -> None:
     assert finding.evidence["true_values"] == [2.0, 2.0]
     (finding,) = check_target(Request(path, output="y", grad_output="g", wrt=("x=dx",))).findings
     assert "true_values" not in finding.evidence
+
+
+@pytest.mark.parametrize(
+    ("n", "i", "o", "line", "cause"),
+    [
+        (4, 4, 4, "dw = x.T @ dy / len(x)", "mean-instead-of-sum"),
+        (4, 4, 4, "dw = x.T @ dy / x.shape[1]", "scale-factor"),
+        (5, 3, 2, "dw = x.T @ dy / dy.shape[1]", "scale-factor"),
+    ],
+)
+def test_constant_of_sizes_that_are_all_alike(n: int, i: int, o: int, line: str, cause: str, write: Any) -> None:
+    source = f"""
+import torch
+
+x = torch.randn({n}, {i})
+w = torch.randn({i}, {o})
+y = x @ w
+dy = torch.randn(*y.shape)
+{line}
+"""
+    report = check_script(write(source), output="y", grad_output="dy", wrt={"w": "dw"})
+    assert [finding.cause for finding in report.findings] == [cause]
+
+
+def test_image_transposed_is_no_kernel_transposed(write: Any) -> None:
+    source = """
+import torch
+import torch.nn.functional as F
+
+x = torch.randn(1, 1, 8, 8)
+w = torch.randn(1, 1, 3, 3)
+y = F.conv2d(x, w, padding=1)
+dy = torch.randn(*y.shape)
+dx = F.conv_transpose2d(dy.transpose(2, 3), w, padding=1)
+dw = torch.nn.grad.conv2d_weight(x, w.shape, dy, padding=1).mT
+"""
+    report = check_script(write(source), output="y", grad_output="dy", wrt={"x": "dx", "w": "dw"})
+    causes = [gradient_of(report, name).findings[0].cause for name in ("x", "w")]
+    assert causes == ["height-width-swapped", "kernel-axes-transposed"]

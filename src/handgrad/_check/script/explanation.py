@@ -101,8 +101,15 @@ def _from_closer(repair: Repair, posted: World, seconds: Sequence[World]) -> lis
         if cause == "scale-factor" and repair.closer.factor is not None:
             name = factor_name(repair.edits, posted, seconds)
             cause, message = (name[0], f"off by the factor {name[1]}") if name else (None, message)  # type: ignore[assignment]
+        if cause == "kernel-axes-transposed" and all(map(_has_batch, (posted, *seconds))):
+            cause = "height-width-swapped"
         found.append(_Slip(cause, message, place.line, place.column, latent and factor is None, repair, factor))
     return found
+
+
+def _has_batch(world: World) -> bool:
+    """Whether the variable is one of images, as grad_output is, at these sizes: a kernel has no batch."""
+    return world.grad_output.dim() == 4 and world.shape[0] == len(world.grad_output)
 
 
 def _same_count(world: World) -> bool:

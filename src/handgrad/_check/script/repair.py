@@ -145,8 +145,30 @@ def factor_name(edits: Sequence[Edit], posted: World, seconds: Sequence[World]) 
     for there, factor in others:
         found = factor and constant_name([here, factor], [size_names(posted), size_names(there)])
         if found:
-            return found
-    return None if seconds else constant_name([here], [size_names(posted)])
+            return _if_summed(found, [here, factor], [posted, there])  # type: ignore[list-item]
+    named = None if seconds else constant_name([here], [size_names(posted)])
+    return named and _if_summed(named, [here], [posted])
+
+
+def _if_summed(named: tuple[str, str, str], factors: Sequence[float], worlds: Sequence[World]) -> tuple[str, str, str]:
+    """A mean is one over axes that the derivative sums over; one over any other size of the problem is a factor."""
+    shapes = [tuple(there.grad_output.shape) for there in worlds]
+    if named[0] != "mean-instead-of-sum" or len(shapes[0]) < 2 or any(len(s) != len(shapes[0]) for s in shapes):
+        return named
+    for count in range(1, len(shapes[0]) + 1):
+        for axes in itertools.combinations(range(len(shapes[0])), count):
+            counts = [math.prod(shape[axis] for axis in axes) for shape in shapes]
+            averages = all(math.isclose(f * n, 1, rel_tol=1e-6) for f, n in zip(factors, counts, strict=True))
+            if averages and not (len(axes) == 1 and axes[0] > 0 and _is_kept(counts, shapes, worlds)):
+                return named
+    return ("scale-factor", *named[1:])
+
+
+def _is_kept(sizes: Sequence[int], shapes: Sequence[tuple[int, ...]], worlds: Sequence[World]) -> bool:
+    """Whether an axis of grad_output is one of a parameter's gradient too, which has no axis for the batch."""
+    return all(size in there.target.truth.shape for size, there in zip(sizes, worlds, strict=True)) and any(
+        there.target.truth.shape[:1] != shape[:1] for shape, there in zip(shapes, worlds, strict=True)
+    )
 
 
 def _factor(world: World, edits: Sequence[Edit]) -> float | None:

@@ -230,7 +230,9 @@ def _broadcasts_more(before: Recorder, after: Recorder) -> bool:
     shapes = expression_shapes(before), expression_shapes(after)
     for node in before.nodes:
         if isinstance(node, ast.BinOp):
-            old, new = ([shape_at(seen, side) or () for side in (node.left, node.right)] for seen in shapes)
+            # of a product of matrices only the axes before the last two are broadcast
+            end = -2 if isinstance(node.op, ast.MatMult) else None
+            old, new = ([(shape_at(seen, side) or ())[:end] for side in (node.left, node.right)] for seen in shapes)
             if _unequal(*new) - _unequal(*old):
                 return True
     return False

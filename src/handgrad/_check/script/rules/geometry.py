@@ -83,7 +83,7 @@ def _flipped_operand(node: ast.AST) -> ast.expr | None:
 
 
 def channels(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
-    """A 4-D weight's channel axes exchanged, or its kernel axes."""
+    """A 4-D weight's channel axes exchanged, or its kernel axes; of grad_output these are height and width."""
     shape = scope.shape_of(node)
     if not is_value(node) or shape is None or len(shape) != 4:
         return
@@ -92,7 +92,9 @@ def channels(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Mak
     yield "channels-swapped", f"the channel axes of {text} {shape} are needed exchanged", (
         lambda new: method(new, swap, 0, 1)
     )  # fmt: skip
-    yield "kernel-axes-transposed", f"the last two axes of {text} {shape} are needed exchanged", (
+    is_image = {scope.part(name) for name in names_read(node)} <= {scope.grad_output, scope.output}
+    cause = "height-width-swapped" if is_image else "kernel-axes-transposed"
+    yield cause, f"the last two axes of {text} {shape} are needed exchanged", (
         lambda new: method(new, swap, -1, -2)
     )  # fmt: skip
 
