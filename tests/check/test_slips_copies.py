@@ -155,3 +155,10 @@ def test_a_sign_where_the_forward_multiplies_complex_numbers() -> None:
         return -torch.fft.irfft(dx, size), torch.fft.irfft(dw, size)
 
     assert causes(forward, backward, "x=4x7", "w=3x7") == {"x": ["wrong-sign"], "w": []}
+
+
+def test_a_maximum_that_is_not_put_back_in_its_place_is_no_sum() -> None:
+    def forward(x: Tensor) -> Tensor:
+        return x.amax(-1)
+
+    assert causes(forward, lambda g, _: g, "x=4x3x7") == {"x": ["unexplained"]}

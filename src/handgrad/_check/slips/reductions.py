@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from . import Backwards, Linear, Slip
-from .axes import axes_key, axes_sets
+from .axes import axes_key, axes_sets, picks
 from .draw import Draw
 
 
@@ -27,14 +27,13 @@ def _summed_per_sample(draw: Draw) -> Backwards:
     if not draw.g.dim() or not draw.batch:
         return
     for axis, size in enumerate(draw.truth.shape, 1):
-        if draw.user.numel() * size == draw.batch * draw.truth.numel() and size > 1 and not _picks(draw, axis):
+        if (
+            draw.user.numel() * size == draw.batch * draw.truth.numel()
+            and size > 1
+            and not picks(per_sample(draw, draw.g), (axis,))
+        ):
             message = f"summed over axis {axis} of one gradient a sample, {(draw.batch, *draw.truth.shape)}: 0 is right"
             yield (Slip("wrong-reduction-axes", ("samples", axis), message, "`.sum(0)`"),), partial(_over, draw, axis)
-
-
-def _picks(draw: Draw, axis: int) -> bool:
-    """Whether each sample has at most one entry along an axis, as a row picked from a table: a sum finds it, only."""
-    return bool(((per_sample(draw, draw.g) != 0).sum(axis) <= 1).all())
 
 
 def _over(draw: Draw, axis: int, g: Tensor) -> Tensor:

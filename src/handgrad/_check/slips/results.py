@@ -9,6 +9,7 @@ from itertools import combinations, permutations
 from torch import Tensor
 
 from . import Results, Slip
+from .axes import picks
 from .draw import Draw
 from .orders import reordered, reread
 
@@ -106,7 +107,7 @@ def _summed(_draw: Draw, gradient: Tensor) -> Results:
     dims = gradient.dim()
     for size in range(1, dims + 1) if dims <= 4 else ():
         for axes in combinations(range(dims), size):
-            if any(gradient.shape[axis] > 1 for axis in axes):
+            if any(gradient.shape[axis] > 1 for axis in axes) and not picks(gradient, axes):
                 total = gradient.sum(axes, keepdim=True)
                 message = f"a sum too many: over axes {axes} of the gradient {tuple(gradient.shape)}"
                 yield Slip("wrong-reduction-axes", axes, message), total
