@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from handgrad._algorithms import gemm
+from handgrad._algorithms.gemm.library import kernel
 from handgrad._geometry import conv_geometry
 
 pytestmark = [
@@ -26,6 +27,7 @@ LARGE: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "more channels, one tap": ((1, 2048, 7, 7), (512, 2048, 1, 1), {}),
     "a long line": ((1, 16, 100_000), (16, 16, 5), {"padding": 2}),
     "far apart": ((1, 256, 65, 65), (64, 256, 3, 3), {"padding": 12, "dilation": 12}),
+    "far apart, a large weight": ((1, 1024, 14, 14), (2048, 1024, 3, 3), {"padding": 12, "dilation": 12}),
     "a first layer with a stride": ((8, 3, 224, 224), (64, 3, 7, 7), {"padding": 3, "stride": 2}),
     "each channel alone": ((4, 192, 112, 112), (192, 1, 3, 3), {"padding": 1, "groups": 192}),
 }
@@ -47,6 +49,7 @@ def extra(name: str, threads: int) -> None:
         (gemm.conv_input, (one, tiny)),
     ):
         function(*operands, small)  # what loading takes
+    kernel("outer", 4)
     x, w = torch.empty(x_size).uniform_(), torch.empty(w_size).uniform_()
     dy = torch.empty(x_size[0], w_size[0], *geometry.output).uniform_()
     before, found = _status("VmRSS"), {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from geometries import by_autograd, drawn
+from large import sized
 
 from handgrad._algorithms import gemm
 from handgrad._algorithms.gemm import plan
@@ -22,6 +23,18 @@ def test_passes_add_up_to_what_autograd_says(monkeypatch: pytest.MonkeyPatch) ->
         assert_equal(gemm.conv(x, w, g, bias), truth.y + bias.view(-1, *[1] * g.dims))
         assert_equal(gemm.conv_input(w, dy, g), truth.dx)
         assert_equal(gemm.conv_weight(x, dy, g), truth.dw)
+    plan.passes.cache_clear()
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_a_large_weight_is_summed_in_parts(groups: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = sized(2, 6, 15, (6, 7), (3, 3), padding=4, dilation=4, groups=groups)
+    x, w, dy = case.operands()
+    monkeypatch.setattr(plan, "WORTH", -1)
+    plan.passes.cache_clear()
+    for most in (1, 2 * 6 // groups, 7 * 6 // groups, 1000):  # numbers: one row, some of a group, whole groups, all
+        monkeypatch.setattr(plan, "MOST", most * x.element_size())
+        assert_equal(gemm.conv_weight(x, dy, case.geometry), by_autograd(case, x, w, dy).dw)
     plan.passes.cache_clear()
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .._geometry import ConvGeometry
+from .._layout import room
 from . import gemm
 from .costs import sizes
 from .gemm import fields, five, plan, run_table, three
@@ -29,7 +30,7 @@ def refusal(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:
 
 def conv(x: Tensor, w: Tensor, geometry: ConvGeometry, bias: Tensor | None = None) -> Tensor:
     """x (N, C, *I), w (O, C/G, *K) → y (N, O, *L), whose sums may start from a bias (O,)."""
-    y = x.new_empty(x.shape[0], w.shape[0], *geometry.output)
+    y = room((x.shape[0], w.shape[0], *geometry.output), x, w)
     m, c, *taps = w.stride()
     M, C = w.shape[0] // geometry.groups, w.shape[1]
     layout = Layout(five(x), five(y), (m, c, M * m), three(taps))
@@ -39,7 +40,7 @@ def conv(x: Tensor, w: Tensor, geometry: ConvGeometry, bias: Tensor | None = Non
 
 def conv_input(w: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     """w (O, C/G, *K), dy (N, O, *L) → dx (N, C, *I)."""
-    dx = dy.new_empty(dy.shape[0], geometry.groups * w.shape[1], *geometry.input)
+    dx = room((dy.shape[0], geometry.groups * w.shape[1], *geometry.input), dy, w, gradient=True)
     o, c, *taps = w.stride()
     M, C = w.shape[1], w.shape[0] // geometry.groups
     layout = Layout(five(dy), five(dx), (c, o, C * o), three(taps))

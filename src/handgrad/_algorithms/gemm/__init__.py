@@ -1,14 +1,18 @@
 """handgrad's own kernels: an implicit matrix product, written from Python.
 
 No unfolded matrix exists. A register tile reads windows where they lie (`tile.py`), in slabs of the image that hold its
-padding (`packing.py`); y and dx are one loop over them (`follow.py`), dw another (`meet.py`). What a geometry means for
-them is settled in numbers beforehand (`plan.py`, `tables.py`), compiled code is kept (`library.py`), and jobs are drawn
-by PyTorch's own threads (`launch.py`). The work is divided by the geometry alone: on one machine the bits of a result
-do not depend on the number of threads.
+padding (`packing.py`). y and dx are one loop over them (`follow.py`), dw is another (`meet.py`), or a third where rows
+are short (`outer.py`). What a geometry means for them is settled in numbers beforehand (`plan.py`, `tables.py`),
+compiled code is kept (`library.py`), and jobs are drawn by PyTorch's own threads (`launch.py`). The work is divided by
+the geometry alone: on one machine the bits of a result do not depend on the number of threads.
+
+`samples.py` is dw of every sample on its own. The files named `lanes` are kernels for channels that stand alone, which
+`depthwise.py` beside this folder calls.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 
 import numpy as np
@@ -74,12 +78,31 @@ def conv_weight(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
         m, c, *taps = dw.stride()
         _meet(x, dy, dw, axes, (G, O, C), Layout(five(x), five(dy), (m, c, O * m), three(taps)))
         return dw
-    each = x.new_zeros(*geometry.kernel, G * O, C)  # a tap that only ever reads padding has no pass
-    layout = Layout(five(x), five(dy), (C, 1, O * C), (0, 0, 0))
+    dw.zero_()  # a tap that only ever reads padding has no pass
+    room_of_sums = x.new_empty(min(G * O * C, max(C, plan.MOST // x.element_size())))
     for axes in passes:
         tap = tuple(axis.taps[0] for axis in axes[3 - geometry.dims :])
-        _meet(x, dy, each[tap], axes, (G, O, C), layout)
-    return dw.copy_(each.movedim((-2, -1), (0, 1)))
+        for groups, read, rows in _parts(G, O, C, x.element_size()):
+            sums = room_of_sums[: (rows.stop - rows.start) * C].view(-1, C)
+            _one_tap(x[:, read], dy[:, rows], sums, axes, groups)
+            dw[rows, :, *tap] = sums  # type: ignore[index]  # slices and ints are objects to it
+    return dw
+
+
+def _one_tap(x: Tensor, dy: Tensor, dw: Tensor, axes: plan.Axes, G: int) -> None:
+    """Fill `dw` (O, C/G), of the only tap that `axes` have."""
+    O, C = dy.shape[1] // G, x.shape[1] // G
+    _meet(x, dy, dw, axes, (G, O, C), Layout(five(x), five(dy), (C, 1, O * C), (0, 0, 0)))
+
+
+def _parts(G: int, O: int, C: int, size: int) -> Iterator[tuple[int, slice, slice]]:
+    """Whole groups, or rows of one, whose sums take little memory: how many groups, channels of x, of dy."""
+    most = max(1, plan.MOST // (C * size))
+    groups, rows = max(1, most // O), min(most, O)
+    for g in range(0, G, groups):
+        many = min(groups, G - g)
+        for m in range(0, O, rows):
+            yield many, slice(g * C, (g + many) * C), slice(g * O + m, min(g * O + m + many * rows, (g + many) * O))
 
 
 def _meet(x: Tensor, dy: Tensor, dw: Tensor, axes: plan.Axes, channels: tuple[int, int, int], layout: Layout) -> None:

@@ -12,7 +12,7 @@ from .tile import halver, mover, reader, transposer, writer, zeroer
 
 
 def copying(kind: Kind) -> Any:
-    """For one element type: copy_rows, add_rows, turn, clear_run."""
+    """For one element type: clear_run, copy_rows, add_rows, turn, get, put."""
     size, width, half = kind.size, kind.width, kind.width // 2
     get, put, move, clear = reader(kind), writer(kind), mover(kind, width), zeroer(kind)
     move_half, halve, halve_half = mover(kind, half), halver(kind, width), halver(kind, half)

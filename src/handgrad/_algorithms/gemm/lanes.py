@@ -19,7 +19,7 @@ from .tile import mover, number, put_offset
 
 
 def lanes(kind: Kind) -> Any:
-    """For one element type: weave_rows, unweave_rows, fill_slab, fill_taps, entries."""
+    """For one element type: weave_rows, unweave_rows, fill_slab, fill_taps."""
     size, width, half = kind.size, kind.width, kind.width // 2
     V = size * width
     rows_of, move, weave, unweave = copying(kind), mover(kind, width), weaver(kind), unweaver(kind)

@@ -42,7 +42,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def kernel(name: str, size: int) -> Callable[[int], None]:
-    """The kernel "follow" or "meet" for elements of `size` bytes, called with the address of its table of numbers."""
+    """The kernel of the module `name` for elements of `size` bytes, called with the address of its table of numbers."""
     with _lock:
         return _kernel(name, size)
 
