@@ -195,3 +195,15 @@ def test_the_cheaper_way_is_taken(
     with hg.set_algorithm(algorithm):
         hg.per_sample.conv2d_weight_sqnorm(operand, (64, 64 // groups, 3, 3), operand, padding=1, groups=groups)
     assert taken == ["positions" if positions else "kernels" if algorithm == "auto" else "gradients"]
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d"])
+def test_a_norm_whose_pairs_cancel(name: str) -> None:
+    """A nearly constant image under a dy without mean: the pairs' terms are 10¹⁰ times their sum, which is not 0."""
+    x = 1 + 1e-4 * torch.randn(4, 128, 6, 6)
+    dy = 1e4 * torch.randn(4, 128, 6, 6)
+    dy -= dy.mean((2, 3), keepdim=True)
+    dy[3] = torch.randn(128, 6, 6)
+    sqnorm = getattr(hg.per_sample, f"{name}_weight_sqnorm")(x, (128, 128, 1, 1), dy)
+    exact = torch.einsum("nohw,nchw->noc", dy.double(), x.double()).square().sum((1, 2))
+    torch.testing.assert_close(sqnorm.double(), exact, rtol=0.02, atol=0)

@@ -37,8 +37,11 @@ def numbers(sides: Sides) -> int:
     return sides.geometry.groups * (2 * sides.positions**2 + whole**2)
 
 
-def squared_norms(sides: Sides, piece: slice) -> Tensor:
-    """(n,): Σ ⟨met[p], met[q]⟩ · ⟨seen[p], seen[q]⟩ over groups and pairs."""
+def squared_norms(sides: Sides, piece: slice) -> tuple[Tensor, Tensor]:
+    """(n,): Σ ⟨met[p], met[q]⟩ · ⟨seen[p], seen[q]⟩ over groups and pairs, and what it could be if no terms cancelled.
+
+    That is Σ_g (Σ_p ‖met[p]‖ · ‖seen[p]‖)², by Cauchy and Schwarz: the sum is as exact as that is rounded.
+    """
     geometry = padded(sides.geometry, sides.padding_mode)
     met, x = sides.met[piece], sides.seen[piece]
     met = _of_pairs(met.to(wide(met)), geometry.groups, geometry.output)
@@ -47,7 +50,8 @@ def squared_norms(sides: Sides, piece: slice) -> Tensor:
     for tap in geometry.taps():
         here, there = _inside(geometry, tap)
         seen[..., *here, *here] += x[..., *there, *there]  # type: ignore[index]  # slices are objects to it
-    return (met * seen).flatten(1).sum(1)
+    together = (_of_each(met, geometry.output) * _of_each(seen, geometry.output)).sum(2).square().sum(1)
+    return (met * seen).flatten(1).sum(1).real, together
 
 
 def _of_pairs(side: Tensor, groups: int, grid: Ints) -> Tensor:
@@ -55,6 +59,12 @@ def _of_pairs(side: Tensor, groups: int, grid: Ints) -> Tensor:
     rows = side.reshape(side.shape[0], groups, -1, prod(grid))
     # (n, G, positions, channels/G) @ (n, G, channels/G, positions) = (n, G, positions, positions)
     return (rows.mH @ rows).view(*rows.shape[:2], *grid, *grid)
+
+
+def _of_each(pairs: Tensor, grid: Ints) -> Tensor:
+    """(n, G, *grid, *grid) → (n, G, positions): the norm of what stands at each."""
+    L = prod(grid)
+    return pairs.reshape(*pairs.shape[:2], L, L).diagonal(dim1=2, dim2=3).real.clamp(min=0).sqrt()
 
 
 def _inside(geometry: ConvGeometry, tap: Ints) -> tuple[list[slice], list[slice]]:

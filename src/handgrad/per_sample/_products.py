@@ -45,16 +45,15 @@ def gradients(sides: Sides, max_bytes: int, channels: slice = EVERYTHING) -> Ten
 
 def squared_norms(sides: Sides, max_bytes: int) -> Tensor:
     """(N,): of every sample's gradient, by kernels that forget it at once, or a few samples at a time."""
+    if positions_are_cheaper(sides) and _may_look():
+        return _squared_norms_by_positions(sides, max_bytes)
     out = sides.met.new_zeros(sides.samples, dtype=wide(sides.met).to_real())
-    by_positions = positions_are_cheaper(sides)
-    if not by_positions and (own := kernels(sides.seen, sides.met, sides.geometry)) is not None:
+    if (own := kernels(sides.seen, sides.met, sides.geometry)) is not None:
         for piece, x in _read(sides, max_bytes):
             out[piece] = own.squared_norms(x, sides.met[piece], padded(sides.geometry, sides.padding_mode))
         return out
-    norms = _positions.squared_norms if by_positions else _squared_norms_by_gradients
-    entries = _positions.numbers(sides) if by_positions else sides.geometry.groups * prod(sides.heights)
-    for piece in sides.pieces(entries, max_bytes):
-        out[piece] = norms(sides, piece).real
+    for piece in sides.pieces(sides.geometry.groups * prod(sides.heights), max_bytes):
+        out[piece] = _squared_norms_by_gradients(sides, piece)
     return out
 
 
@@ -73,6 +72,28 @@ def pairs_are_cheaper(sides: Sides) -> bool:
     """N² L² (B + A·K) < (N·L + N²) · B · A/G·K, divided by N·G."""
     (met, seen), N, L = sides.heights, sides.samples, sides.positions
     return N * L * L * (met + seen) < (L + N) * met * seen
+
+
+def _squared_norms_by_positions(sides: Sides, max_bytes: int) -> Tensor:
+    """(N,): from pairs, but of a sample whose pairs cancel to what may be rounding from its gradient, however small.
+
+    A norm that came out as 0 would let a gradient of any size pass for one that needs no clipping.
+    """
+    out = sides.met.new_zeros(sides.samples, dtype=wide(sides.met).to_real())
+    for piece in sides.pieces(_positions.numbers(sides), max_bytes):
+        out[piece], together = _positions.squared_norms(sides, piece)
+        doubtful = out[piece] < _TRUSTED * torch.finfo(out.dtype).eps * together
+        for n in (piece.start + doubtful.nonzero().flatten()).tolist():
+            out[n] = _squared_norms_by_gradients(sides, slice(n, n + 1))[0]
+    return out
+
+
+_TRUSTED = 1000  # times the rounding of what pairs add up to: a norm that is larger is right to a thousandth
+
+
+def _may_look() -> bool:
+    """Whether what is done next may depend on numbers: not under `vmap`, and not in what is compiled."""
+    return torch._C._functorch.peek_interpreter_stack() is None and not torch.compiler.is_compiling()
 
 
 def _squared_norms_by_gradients(sides: Sides, piece: slice) -> Tensor:
