@@ -1,7 +1,8 @@
 """dw of channels that stand alone: where windows of x meet dy, lane by lane.
 
 A job is as many groups as a vector has lanes, and one of `pieces` parts of the blocks of rows; parts are added up in
-their order. Each row of dy is a short sum of its own for every tap, so that no chain of additions becomes long.
+their order. No chain of additions becomes long: a stretch of a row of dy is a sum of its own for every tap, these are
+summed for a block of rows or a part of a long one, and those for the piece.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from .lanes import lanes
 from .machine import Kind
 from .tile import number, offset_of, take
 
-CHUNK = 128  # positions in one chain of additions
+CHUNK = 16  # positions in one chain of additions
+PART = 16 * CHUNK  # positions of a row whose chains make one sum
 TAPS = 9  # sums of a tile: enough to hide the latency of each, few enough for 16 registers
 
 
@@ -25,12 +27,18 @@ def kernel(kind: Kind) -> Any:
     """The kernel for one element type: a function of the address of its table of numbers."""
     size, width = kind.size, kind.width
     V = size * width
-    tile, clear_run = meeting_tile(kind, TAPS), copying(kind).clear_run
+    tile, clear_run, add_up = meeting_tile(kind, TAPS), copying(kind).clear_run, copying(kind).add_rows
     of = lanes(kind)
     weave_rows, unweave_rows, fill_slab, fill_taps = of.weave_rows, of.unweave_rows, of.fill_slab, of.fill_taps
 
     @njit
-    def add_rows(p, dy, slab, table, sums, n, g0, many, d, block):
+    def add_part(totals, sums, count):
+        """The sums of a part go to the totals and begin again."""
+        add_up(totals, 0, 1, sums, 0, 1, count)
+        clear_run(sums, count)
+
+    @njit
+    def add_rows(p, dy, slab, table, totals, sums, n, g0, many, d, block):
         """Every row of dy in the block, against the windows of x that its taps read."""
         M, C, T, count = number(p, f.M), number(p, f.C), number(p, f.T), number(p, f.OUT_WIDTH)
         em, eh, blocks = number(p, f.OUT_M), number(p, f.OUT_H), number(p, f.ROW_BLOCKS) + block * 32
@@ -42,16 +50,21 @@ def kernel(kind: Kind) -> Any:
             for h in range(high):
                 list_ = table + h * 8 * (C * T + 1)
                 row, to, taps = dy + h * count * V, sums + m * C * T * V, offset_of(list_, 0)
-                for k in range(0, taps, TAPS):
-                    for q in range(0, count, CHUNK):
-                        some, at = min(CHUNK, count - q), slab + q * step
-                        tile(min(TAPS, taps - k), some, row + q * V, at, list_ + 8 + k * 8, step, to)
+                for start in range(0, count, PART):
+                    for k in range(0, taps, TAPS):
+                        for q in range(start, min(start + PART, count), CHUNK):
+                            some, at = min(CHUNK, count - q), slab + q * step
+                            tile(min(TAPS, taps - k), some, row + q * V, at, list_ + 8 + k * 8, step, to)
+                    if count > PART:
+                        add_part(totals, sums, M * C * T * width)
+        add_part(totals, sums, M * C * T * width)
 
     @njit
     def run(p):
-        sums = number(p, f.SCRATCH) + take(p, f.SLOTS) * number(p, f.SCRATCH_BYTES)
-        slab, table, dy = sums + number(p, f.SLAB_AT), sums + number(p, f.TABLE_AT), sums + number(p, f.TILE_AT)
+        totals = number(p, f.SCRATCH) + take(p, f.SLOTS) * number(p, f.SCRATCH_BYTES)
+        slab, table, dy = totals + number(p, f.SLAB_AT), totals + number(p, f.TABLE_AT), totals + number(p, f.TILE_AT)
         N, G, M, C, T = number(p, f.N), number(p, f.G), number(p, f.M), number(p, f.C), number(p, f.T)
+        sums = totals + M * C * T * V
         D, blocks, pieces = number(p, f.OUT_DEPTH), number(p, f.POSITIONS), number(p, f.PIECES)
         many, positions = min(width, G), N * D * blocks
         clear_run(slab, number(p, f.SLACK))
@@ -62,7 +75,7 @@ def kernel(kind: Kind) -> Any:
                 break
             piece, lane = job % pieces, job // pieces
             g0 = min(lane * width, G - many)
-            clear_run(sums, M * C * T * width)
+            clear_run(totals, 2 * M * C * T * width)
             for index in range(positions * piece // pieces, positions * (piece + 1) // pieces):
                 block, rest = index % blocks, index // blocks
                 d, n = rest % D, rest // D
@@ -70,8 +83,8 @@ def kernel(kind: Kind) -> Any:
                     tabled = d * blocks + block
                     fill_taps(p, table, d, block)
                 fill_slab(p, slab, n, g0, many, d, block)
-                add_rows(p, dy, slab, table, sums, n, g0, many, d, block)
+                add_rows(p, dy, slab, table, totals, sums, n, g0, many, d, block)
             out = number(p, f.OUT) + (piece * G + g0) * M * C * T * size
-            unweave_rows(out, 1, M * C * T, 1, sums, 1, 1, M * C * T, many)
+            unweave_rows(out, 1, M * C * T, 1, totals, 1, 1, M * C * T, many)
 
     return run

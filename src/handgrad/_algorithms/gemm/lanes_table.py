@@ -53,7 +53,7 @@ def lanes_table(
     high = max(last - first for first, last, *_ in blocks)
     listed = (2 * C * T + 2) * 4 * len(width) * high
     V = size * host.width
-    at = places(M * C * T * V, slab * size, listed, high * (across + far) * V, M * V)
+    at = places(2 * M * C * T * V, slab * size, listed, high * (across + far) * V, M * V)
     pieces = max(1, min(N * len(reads_d) * len(blocks), -(-JOBS // lanes), plan.MOST // (G * M * C * T * size)))
     pieces = N if each else pieces
     numbers = {
