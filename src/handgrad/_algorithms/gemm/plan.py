@@ -171,7 +171,7 @@ FAR = 0.7  # of the products that taps far apart would make: less is worth passe
 WORTH = 1 << 21  # if each saves so many products
 JOBS = 4  # at least, where the blocks do not become too small
 MOST = 1 << 22  # of partial sums
-STRIP = 256  # positions of a strip of windows
+STRIP = 192  # positions of a strip of windows, one chain of sums: 256 are 6 % faster at most, and err twice as far
 
 
 def evenly(whole: int, most: int) -> int:
