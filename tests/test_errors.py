@@ -542,6 +542,15 @@ collect().dot({torch.nn.Parameter(ones(3)): ones(3).cfloat()})
 collect().dot({torch.nn.Parameter(ones(3)): [1.0]})
     Samples: a direction must be a tensor, got list.
 
+collect(ones(2, 3), ones(3)).dot({"0.weight": ones(3)})
+    Samples: a key must be a parameter.
+      key  '0.weight'
+    hint: `model.get_parameter(name)`
+
+collect(ones(2, 3), ones(3)).weighted({0: ones(2)})
+    Samples: a key must be a parameter.
+      key  0
+
 stepped()
     Samples: a parameter has changed since an earlier use.
       shape  (3,)

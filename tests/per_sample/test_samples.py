@@ -86,6 +86,21 @@ def test_everything_that_can_be_asked(build: Callable[[], layers.Sequential], ma
         assert_equal(weighted, torch.tensordot(a, truth[parameter], 1), 1e-10)
 
 
+def test_halves_are_rounded_to_the_parameters_dtype_unless_it_is_not_wanted() -> None:
+    """Also where a layer computes in float32, as a normalization does."""
+    layer, x = network().bfloat16(), torch.randn(SIZES[network]).bfloat16()
+    y, backward = layer(x)
+    samples, dy = Samples(accumulate=False), torch.randn_like(y)
+    backward(dy, per_sample=samples)
+    a = torch.randn(3)
+    rounded, exact = samples.weighted(a), samples.weighted(a, rounded=False)
+    for parameter, gradients in samples.gradients().items():
+        (use,) = samples._uses[parameter]
+        assert_equal(exact[parameter], sum(a[n] * use.gradients()[n] for n in range(3)), 1e-5)
+        assert_equal(rounded[parameter], exact[parameter].bfloat16())
+        assert_equal(gradients, use.gradients().bfloat16())
+
+
 @every_network
 def test_the_sum_is_accumulated_unless_it_is_not_wanted(build: Callable[[], layers.Sequential]) -> None:
     x = torch.randn(SIZES[build], dtype=torch.float64)

@@ -59,7 +59,7 @@ def family(law: Callable[Concatenate[str, P], Use]) -> Family[P]:
         function(law, f"{name}_sqnorm", _SQNORM, _sqnorms, max_bytes=MAX_BYTES),
         function(law, f"{name}_dot", _DOT, _dot, other=NEEDED, max_bytes=MAX_BYTES),
         function(law, f"{name}_gram", _GRAM, _gram, max_bytes=MAX_BYTES),
-        function(law, f"{name}_weighted", _WEIGHTED, weighted, coefficients=NEEDED),
+        function(law, f"{name}_weighted", _WEIGHTED, _weighted, coefficients=NEEDED),
     )
 
 
@@ -139,8 +139,12 @@ def _dot(op: str, use: Use, other: Tensor) -> Tensor:
     return use.dots(other)
 
 
+def _weighted(op: str, use: Use, coefficients: Tensor) -> Tensor:
+    return weighted(op, use, coefficients).to(use.like.dtype)
+
+
 def weighted(op: str, use: Use, coefficients: object) -> Tensor:
-    """(*weight): Σ a[n] · dw[n]; raise unless the coefficients are a tensor (N,) that the operands' dtype can hold."""
+    """(*weight), in at least float32: Σ a[n] · dw[n]; raise unless the a are a tensor (N,) that it can hold."""
     if not isinstance(coefficients, Tensor):
         raise error(op, f"coefficients must be a tensor, got {type(coefficients).__name__}")
     fitting = torch.can_cast(coefficients.dtype, use.dtype) and coefficients.device == use.like.device
@@ -151,7 +155,7 @@ def weighted(op: str, use: Use, coefficients: object) -> Tensor:
             coefficients=facts(coefficients),
             needed=((use.samples,), str(use.like.dtype)),
         )
-    return use.weighted(coefficients).to(use.like.dtype)
+    return use.weighted(coefficients)
 
 
 def channel_bias(op: str, grad_output: Tensor, dims: int) -> Tensor:

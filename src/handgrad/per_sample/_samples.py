@@ -101,8 +101,8 @@ class Samples:
 
     @by_hand()
     def gradients(self) -> dict[nn.Parameter, Tensor]:
-        """{parameter: (N, *shape)}, in the operands' dtype."""
-        return {parameter: use.gradients().to(use.like.dtype) for parameter, use in self._each()}
+        """{parameter: (N, *shape)}, in the parameter's dtype."""
+        return {parameter: use.gradients().to(parameter.dtype) for parameter, use in self._each()}
 
     @by_hand()
     def sqnorms(self) -> dict[nn.Parameter, Tensor]:
@@ -120,8 +120,9 @@ class Samples:
         Parameters without an entry do not count. Of complex numbers the gradient is conjugate.
 
         Raises:
-            HandgradError: for a parameter that the pass did not meet, or an entry that is not like it.
+            HandgradError: for what is no parameter, or one that the pass did not meet, or an entry that is not like it.
         """
+        self._check_keys(directions)
         for parameter, direction in directions.items():
             if not isinstance(direction, Tensor):
                 raise self._error(f"a direction must be a tensor, got {type(direction).__name__}")
@@ -137,18 +138,28 @@ class Samples:
         return self._sum(use.gram() for _, use in self._each())
 
     @by_hand()
-    def weighted(self, coefficients: Tensor | Mapping[nn.Parameter, Tensor]) -> dict[nn.Parameter, Tensor]:
+    def weighted(
+        self, coefficients: Tensor | Mapping[nn.Parameter, Tensor], rounded: bool = True
+    ) -> dict[nn.Parameter, Tensor]:
         """{parameter: shape}: Σ a[n] · gradient[n], with one a (N,) for all parameters or, in a mapping, one for each.
 
-        Parameters without an entry in the mapping have none in the result, which is in the operands' dtype.
+        Parameters without an entry in the mapping have none in the result.
+
+        Args:
+            coefficients: the a, or {parameter: a}.
+            rounded: whether to the parameter's dtype, as `.grad` has it; if not, the result is in at least float32,
+                for whoever adds more to it, or needs a bound on it to hold.
 
         Raises:
-            HandgradError: for a parameter that the pass did not meet, or coefficients that are not (N,).
+            HandgradError: for what is no parameter, or one that the pass did not meet, or coefficients that are not
+                (N,).
         """
         mapping = coefficients if isinstance(coefficients, Mapping) else dict.fromkeys(self._uses, coefficients)
+        self._check_keys(mapping)
         result = {}
         for parameter, use in self._each(mapping):
-            result[parameter] = weighted("Samples", use, mapping[parameter])
+            total = weighted("Samples", use, mapping[parameter])
+            result[parameter] = total.to(parameter.dtype) if rounded else total
         return result
 
     @by_hand()
@@ -183,6 +194,12 @@ class Samples:
             if not uses:
                 raise self._error("the backward pass did not meet a parameter", shape=parameter.shape)
             yield parameter, uses[0] if len(uses) == 1 else Total(uses)
+
+    def _check_keys(self, mapping: Mapping[nn.Parameter, Tensor]) -> None:
+        for key in mapping:
+            if not isinstance(key, Tensor):
+                hint = "`model.get_parameter(name)`" if isinstance(key, str) else None
+                raise self._error("a key must be a parameter", hint, key=repr(key))
 
     def _sum(self, of_parameters: Iterable[Tensor]) -> Tensor:
         tensors = list(of_parameters)

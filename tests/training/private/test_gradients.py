@@ -14,6 +14,7 @@ from handgrad._training import loop
 from handgrad._training.private import clipping, sampling
 from handgrad._training.private.gradients import clipped_sum, gradients
 from handgrad._training.private.randomness import generator
+from handgrad.per_sample import Samples
 
 EVERYBODY = torch.arange(40)
 
@@ -152,18 +153,21 @@ def test_every_step_is_the_one_that_a_loop_would_take(tmp_path, prepared):
 
 
 def test_pieces_in_bfloat16_are_added_in_float32(prepared):
-    session = prepared(dtype="bfloat16")
-    assert {total.dtype for total in clipped_sum(session, 0.5, EVERYBODY).values()} == {torch.float32}
+    """What they were rounded to would go beyond the bound: by half a part in 1000 here."""
+    session = prepared(dtype="bfloat16", max_physical_batch_size=1)
+    sums = clipped_sum(session, 0.5, EVERYBODY)
+    assert {total.dtype for total in sums.values()} == {torch.float32}
+    for index in EVERYBODY[:, None]:
+        assert size(clipped_sum(session, 0.5, index)) <= 0.5 * (1 + 1e-5)
     gradients(session, session.privacy, EVERYBODY)
     assert {parameter.grad.dtype for parameter in session.model.parameters()} == {torch.bfloat16}
 
 
-def test_a_gradient_that_is_no_number_stops_the_run(prepared, monkeypatch):
+@pytest.mark.parametrize("norm", [math.nan, math.inf])
+def test_a_gradient_without_a_finite_norm_stops_the_run(prepared, monkeypatch, norm):
+    """Its factor would be 0, and the image be left out without a word."""
     session = prepared()
-    monkeypatch.setattr(
-        clipping, "coefficients", lambda *_: {p: torch.tensor([math.nan]) for p in session.model.parameters()}
-    )
-    with pytest.raises(
-        loop.DivergedError, match="epoch 1, batch 1: an image's gradient is not finite; a lower --lr helps"
-    ):
+    monkeypatch.setattr(Samples, "sqnorms", lambda _: {p: torch.full((40,), norm) for p in session.model.parameters()})
+    message = "epoch 1, batch 1: the norm of an image's gradient is not finite; a lower --lr helps"
+    with pytest.raises(loop.DivergedError, match=message):
         clipped_sum(session, 0.5, EVERYBODY)

@@ -22,16 +22,19 @@ def groups(model: nn.Module, clipping: str) -> list[list[nn.Parameter]]:
     return [parameters for parameters in layers if parameters]
 
 
+def norms(samples: Samples, together: Sequence[Sequence[nn.Parameter]]) -> list[Tensor]:
+    """(N,) for each group: the norm of each image's gradient; infinite where its square is beyond float32."""
+    squares = samples.sqnorms()
+    return [reduce(torch.add, [squares[parameter] for parameter in group]).clamp(min=0).sqrt() for group in together]
+
+
 def coefficients(
-    samples: Samples, together: Sequence[Sequence[nn.Parameter]], bound: float
+    norms: Sequence[Tensor], together: Sequence[Sequence[nn.Parameter]], bound: float
 ) -> dict[nn.Parameter, Tensor]:
     """{parameter: (N,)}: what each image's gradient is multiplied with, so that its norm is at most `bound`.
 
     min(1, C_g / ‖g‖) in each of G groups with C_g = C/√G; the squares of the C_g add up to that of C.
     """
-    squares, share = samples.sqnorms(), bound / len(together) ** 0.5
-    result: dict[nn.Parameter, Tensor] = {}
-    for parameters in together:
-        norm = reduce(torch.add, [squares[parameter] for parameter in parameters]).clamp(min=0).sqrt()
-        result |= dict.fromkeys(parameters, (share / norm).clamp(max=1))  # C/0 = inf: nothing to clip
-    return result
+    share = bound / len(together) ** 0.5
+    factors = [(share / norm).clamp(max=1) for norm in norms]  # C/0 = inf: nothing to clip
+    return {parameter: factor for group, factor in zip(together, factors, strict=True) for parameter in group}

@@ -40,9 +40,10 @@ def clipped_sum(session: Session, bound: float, indices: Tensor) -> dict[nn.Para
     for piece in torch.split(indices, config.max_physical_batch_size) if len(indices) else ():
         samples = Samples(accumulate=False)
         step.forward(session, piece, "sum")(samples)
-        factors = clipping.coefficients(samples, together, bound)
-        if not all(factor.isfinite().all() for factor in factors.values()):
-            raise step.diverged(session, "an image's gradient is not finite")
-        for parameter, part in samples.weighted(factors).items():
+        norms = clipping.norms(samples, together)
+        if not all(norm.isfinite().all() for norm in norms):  # an infinite one would take the image out of the sum
+            raise step.diverged(session, "the norm of an image's gradient is not finite")
+        factors = clipping.coefficients(norms, together, bound)
+        for parameter, part in samples.weighted(factors, rounded=False).items():
             sums[parameter] += part
     return sums
