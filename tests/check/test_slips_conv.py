@@ -370,6 +370,7 @@ PAIRS = [
     (lambda g, x, w, o: dw_without_stride(g, x, w, {**o, "dilation": 1}), {"stride-ignored", "dilation-ignored"}),
     (lambda g, x, w, o: dw_without_stride(torch.ones_like(g), x, w, o), {"stride-ignored", "grad-output-ignored"}),
     (lambda g, x, w, o: 2 * dw_of_last_sample(g, x, w, o), {"one-sample-only", "scale-factor"}),
+    (lambda g, x, w, o: dw_without_stride(g, x, w, o).transpose(0, 1), {"stride-ignored", "channels-swapped"}),
 ]
 
 

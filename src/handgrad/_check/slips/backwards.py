@@ -8,8 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from . import Backwards, Slip
-from .copies import copies
+from . import Backwards, Slip, copies
 from .draw import Draw
 from .elementwise import elementwise
 from .inside import inside
@@ -132,7 +131,7 @@ _TABLE: tuple[tuple[frozenset[str] | None, Callable[[Draw], Backwards]], ...] = 
     (frozenset({"missing-batch-sum"}), _per_sample),
     (frozenset({"wrong-reduction-axes", "missing-batch-sum"}), reductions),
     (frozenset({"averaged-overlap"}), _averaged),
-    (frozenset({"overwrite-instead-of-accumulate", "column-form"}), copies),
+    (copies.CAUSES, copies.copies),
     (frozenset({"wrong-return-order"}), _other_gradients),
     (frozenset({"regularizer-included"}), _regularized),
     (frozenset({"updated-weight"}), _stepped),

@@ -2,55 +2,51 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from . import Backwards, Slip
+from . import Backwards, Slip, copied
+from .copied import Copied
 from .draw import Draw
+
+CAUSES = copied.CAUSES | {"column-form", "padding-not-cropped"}
 
 
 def copies(draw: Draw) -> Backwards:
-    """What an assignment leaves of the gradients of all copies of one entry: `dx[i] = g`, `dx[indices] += g`."""
+    """What is wrong with the gradients of all copies of one entry: one of them is kept, or they are not added up."""
     if draw.g.shape != draw.y.shape or not draw.input.is_floating_point():
         return
-    places, source = _sources(draw.input.flatten(), draw.y.flatten())
-    if not draw.equal(_added(draw.input, places, source, draw.g), draw.truth):
+    these = Copied(_origins(draw.input.flatten(), draw.y.flatten()), draw.y.shape, draw.input.shape)
+    if not draw.equal(these.back(draw.g), draw.truth):
         return
-    distinct = len(set(source.tolist()))
-    if len(places) == draw.g.numel() and distinct < draw.input.numel() and _jumps(source):
+    yield from _not_added(these)
+    for path, back in these.slips().items():
+        yield tuple(replace(slip, variant=("copies", slip.variant)) for slip in path), back
+
+
+def _origins(x: Tensor, y: Tensor) -> Tensor:
+    """The place in x of what each place of y holds, −1 where that is no entry of x."""
+    if not len(x):
+        return torch.full_like(y, -1, dtype=torch.int64)
+    values, order = x.sort()
+    at = torch.searchsorted(values, y).clamp(max=len(x) - 1)
+    return torch.where(values[at] == y, order[at], -1)
+
+
+def _not_added(these: Copied) -> Backwards:
+    """grad_output as it is."""
+    held = bool((these.origins >= 0).all())
+    if held and bool((these.counts == 0).any()) and _jumps(these.origins):
         message = "one gradient for each copy of an entry, not yet added up where the entries were taken from"
         yield (Slip("column-form", "copies", message, "`index_add_`, `scatter_add_`, or `np.add.at`"),), lambda g: g
-    if len(source) == distinct:
-        return
-    message = "an entry that is used several times keeps one gradient: `=` stands where `+=` belongs"
-    fix = "`np.add.at`, or `index_add_`: `+=` with an array of indices adds once"
-    for end in ("last", "first"):
-        slip = Slip("overwrite-instead-of-accumulate", ("copies", end), message, fix)
-        yield (slip,), partial(_assigned, draw.input, places, source, end)
+    elif held and these.box is not None and these.held != these.shape:
+        message = "this is the gradient of the padded tensor: the padding is not taken off, and not added to its origin"
+        fix = "add the border to where it is copied from, then crop"
+        yield (Slip("padding-not-cropped", "copies", message, fix),), lambda g: g
 
 
-def _sources(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The places of y that hold an entry of x, and the places of x that these are."""
-    values, order = x.sort()
-    at = torch.searchsorted(values, y).clamp(max=max(len(x) - 1, 0))
-    held = values[at] == y if len(x) else torch.zeros_like(y, dtype=torch.bool)
-    return held.nonzero()[:, 0], order[at[held]]
-
-
-def _jumps(source: Tensor) -> bool:
+def _jumps(origins: Tensor) -> bool:
     """Whether entries are picked in an order of their own, unlike those of a crop."""
-    return bool((source.diff() <= 0).any())
-
-
-def _added(x: Tensor, places: Tensor, source: Tensor, g: Tensor) -> Tensor:
-    return torch.zeros_like(x).flatten().index_add(0, source, g.flatten()[places]).reshape(x.shape)
-
-
-def _assigned(x: Tensor, places: Tensor, source: Tensor, end: str, g: Tensor) -> Tensor:
-    pairs = list(zip(source.tolist(), g.flatten()[places].tolist(), strict=True))
-    kept = dict(pairs if end == "last" else pairs[::-1])
-    dx = torch.zeros_like(x).flatten()
-    dx[list(kept)] = torch.tensor(list(kept.values()), dtype=dx.dtype)
-    return dx.reshape(x.shape)
+    return bool((origins.diff() <= 0).any())

@@ -47,7 +47,17 @@ def _reordered_axes(draw: Draw, axes: tuple[int, ...]) -> Slip:
     if turned and re.search(r"\.T\b", code) and str(axes)[1:-1] not in code:
         message = "`.T` reverses all axes, where the last two were to be exchanged back"
         return Slip("reversed-axes", axes, message, "`.mT`, or `.transpose(-2, -1)`, exchanges the last two axes only")
+    if len(axes) > 2 and axes == (1, 0, *range(2, len(axes))) and _is_kernel(draw):
+        return Slip("channels-swapped", "permuted", "input and output channels are exchanged", "`.transpose(0, 1)`")
     return Slip("transposed", axes, f"the axes are in the order {axes}", f"`.permute{back}`")
+
+
+def _is_kernel(draw: Draw) -> bool:
+    """Whether it is the gradient of a convolution's weight, whose first axes are then its channels."""
+    bound = draw.bound
+    if bound is None or not bound.operation.spatial or bound.roles.get("weight") != draw.name:
+        return False
+    return bound.world.is_plain
 
 
 def _exchanged(draw: Draw, dims: int) -> Slip:
@@ -115,8 +125,9 @@ def _summed(_draw: Draw, gradient: Tensor) -> Results:
                 yield Slip("wrong-reduction-axes", (axes, "spread"), message), total.expand(gradient.shape)
 
 
+_AXES = frozenset({"reversed-axes", "transposed", "kernel-axes-transposed", "height-width-swapped", "channels-swapped"})
 _TABLE: tuple[tuple[frozenset[str], Callable[[Draw, Tensor], Results]], ...] = (
-    (frozenset({"reversed-axes", "transposed", "kernel-axes-transposed", "height-width-swapped"}), _permuted),
+    (_AXES, _permuted),
     (frozenset({"kernel-flipped"}), _flipped),
     (frozenset({"tail-lost"}), _cut),
     (frozenset({"upstream-applied-twice"}), _multiplied_again),

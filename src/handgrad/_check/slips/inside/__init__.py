@@ -13,7 +13,7 @@ from functools import partial
 
 from torch import Tensor
 
-from .. import NO_WORD, Backwards, Linear, Path, Slip
+from .. import NO_WORD, Backwards, Linear, Path, Slip, copied
 from ..draw import Draw
 from . import (
     activations,
@@ -24,6 +24,7 @@ from . import (
     products,
     reuse,
     softmaxes,
+    stops,
     turned,
     unknown,
     updates,
@@ -48,7 +49,7 @@ _KINDS: tuple[tuple[frozenset[str], Callable[[Record], Iterator[Place]]], ...] =
     ),
     (frozenset({"transposed", "reshape-instead-of-permute", "scale-factor", "mask-missing"}), products.places),
     (frozenset({"mask-missing"}), cofactors.places),
-    (frozenset({"overwrite-instead-of-accumulate", "averaged-overlap"}), copies.places),
+    (copied.CAUSES, copies.places),
 )
 _CONSTANTS = frozenset({"wrong-sign", "scale-factor", "mean-instead-of-sum", NO_WORD})
 
@@ -77,6 +78,8 @@ def inside(draw: Draw, causes: Set[str] | None = None) -> Backwards:
     if asked(turned.CAUSES | cofactors.CAUSES):
         yield from turned.slips(draw, record)
         yield from cofactors.slips(record)
+    if asked(stops.CAUSES):
+        yield from stops.slips(draw, record)
     if asked({"derivative-of-activation-wrong"}):
         yield from unknown.slips(draw, record)
     if asked(_CONSTANTS) and not draw.is_elementwise:  # of which any term is part of the derivative

@@ -11,8 +11,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from .. import Path, Slip
-from .places import Back, Place, local
+from ..copied import Copied
+from .places import Place, local
 from .recording import Record, Step
 
 _COPIES = {
@@ -20,6 +20,7 @@ _COPIES = {
     "expand", "expand_as", "broadcast_to", "repeat", "repeat_interleave", "tile", "interpolate", "upsample", "roll",
     "sliding_window_view", "index",
 }  # fmt: skip
+_JOINS = {"cat", "concat", "concatenate", "stack", "hstack", "vstack"}
 _VIEWS = {
     "view", "reshape", "flatten", "unflatten", "permute", "transpose", "T", "mT", "t", "movedim", "contiguous",
     "squeeze", "unsqueeze",
@@ -30,31 +31,47 @@ _MOST = 300_000  # entries of a copy that are looked at
 def places(record: Record) -> Iterator[Place]:
     """Each longest stretch of steps that copies some entries more than once."""
     for step in record.steps.values():
-        begin = _begin(record, step) if _copies(step) and not _goes_on(record, step) else None
-        origins = _origins(step, begin) if begin is not None else None
-        if begin is not None and origins is not None:
-            slips = _slips(origins, begin.tensor.shape)
+        begin = _begin(record, step) if is_copy(step) and not _goes_on(record, step) else None
+        these = _copied(step, begin) if begin is not None else None
+        slips = these.slips() if these is not None else {}
+        if begin is not None and slips:
             where = f"at `{step.name}`, line {step.line}"
-            if slips:
-                yield Place(step.index, begin.index, partial(local, step, begin), slips, (("copy", step.site),), where)
+            yield Place(step.index, begin.index, partial(local, step, begin), slips, (("copy", step.site),), where)
 
 
-def _copies(step: Step) -> bool:
-    return isinstance(step.output, Tensor) and step.name in _COPIES and len(step.sources) == 1
+def copied_from(record: Record, step: Step) -> Copied | None:
+    """What a step holds of the first tensor that it is a copy of, through views and other copies."""
+    begin = _begin(record, step)
+    return _copied(step, begin) if begin is not None else None
+
+
+def is_copy(step: Step) -> bool:
+    """Whether a step only copies entries, some perhaps several times."""
+    joins = step.name in _JOINS or len(step.sources) == 1
+    return isinstance(step.output, Tensor) and step.name in _COPIES | _JOINS and joins and not step.direct
 
 
 def _goes_on(record: Record, step: Step) -> bool:
     """Whether all that uses a copy is one more copy."""
     users = record.consumers[step.index]
-    return len(users) == 1 and _copies(record.steps[users[0]])
+    return len(users) == 1 and is_copy(record.steps[users[0]])
 
 
 def _begin(record: Record, step: Step) -> Step | None:
-    """What the stretch of copies that ends with a step begins with."""
-    source = record.steps[step.sources[0]]
-    while (_copies(source) or source.name in _VIEWS) and len(source.sources) == 1 and not source.direct:
-        source = record.steps[source.sources[0]]
-    return source if isinstance(source.output, Tensor) else None
+    """The one tensor that a stretch of copies and views, which ends with a step, begins with."""
+    open_ends = set(step.sources)
+    while open_ends:
+        source = record.steps[max(open_ends)]
+        passes = is_copy(source) or (source.name in _VIEWS and len(source.sources) == 1)
+        if not passes or source.direct:
+            return source if len(open_ends) == 1 and isinstance(source.output, Tensor) else None
+        open_ends = (open_ends - {source.index}) | set(source.sources)
+    return None
+
+
+def _copied(step: Step, begin: Step) -> Copied | None:
+    origins = _origins(step, begin)
+    return None if origins is None else Copied(origins, step.tensor.shape, begin.tensor.shape)
 
 
 def _origins(step: Step, begin: Step) -> Tensor | None:
@@ -81,40 +98,3 @@ def _along(step: Step, begin: Step, direction: Tensor) -> Tensor | None:
     except RuntimeError:
         return None
     return made.detach().as_subclass(Tensor)
-
-
-def _slips(origins: Tensor, shape: torch.Size) -> dict[Path, Back]:
-    """`=` for `+=` where an entry is copied several times, and a mean over its copies."""
-    kept = origins[origins >= 0]
-    counts = torch.bincount(kept, minlength=shape.numel())
-    if counts.max() < 2:
-        return {}
-    message = "an entry that is read several times keeps one of its gradients: `=` stands where they must add up"
-    found: dict[Path, Back] = {}
-    for end in ("last", "first"):
-        slip = Slip(
-            "overwrite-instead-of-accumulate", end, message, "accumulate with `+=`, `index_add_` or `np.add.at`"
-        )
-        found[(slip,)] = partial(_assigned, origins, shape, end == "last")
-    if len(set(counts[counts > 0].tolist())) > 1:
-        message = "the gradients of an entry that is read several times are averaged, where they must add up"
-        slip = Slip("averaged-overlap", None, message, "leave out the division by how often it is read")
-        found[(slip,)] = partial(_averaged, origins, counts, shape)
-    return found
-
-
-def _assigned(origins: Tensor, shape: torch.Size, forwards: bool, g: Tensor) -> Tensor:
-    """What is left where each copy overwrites the ones before it."""
-    values, back = g.flatten(), g.new_zeros(shape.numel())
-    order = torch.arange(len(origins)) if forwards else torch.arange(len(origins)).flip(0)
-    order = order[origins[order] >= 0]
-    latest = torch.full((shape.numel(),), -1).scatter_reduce(0, origins[order], torch.arange(len(order)), "amax")
-    touched = latest >= 0
-    back[touched] = values[order[latest[touched]]]
-    return back.reshape(shape)
-
-
-def _averaged(origins: Tensor, counts: Tensor, shape: torch.Size, g: Tensor) -> Tensor:
-    kept = origins >= 0
-    total = g.new_zeros(shape.numel()).index_add(0, origins[kept], g.flatten()[kept])
-    return (total / counts.clamp(min=1)).reshape(shape)

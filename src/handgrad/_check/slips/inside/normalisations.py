@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import prod
 
 import torch
 from torch import Tensor
 
-from .. import NO_WORD, Path, Slip
+from .. import NO_WORD, Linear, Path, Slip
 from ..axes import axes_key, axes_sets
-from .places import Back, Place, close, local, probe, same_shape, value
+from . import scales
+from .places import Back, Place, close, local, place_of, probe, same_shape, value
 from .recording import Record, Step
 
 _EPSILON = 1e-3
@@ -48,11 +49,20 @@ class Normalised:
         """How many entries share a mean."""
         return prod(self.h.shape[axis] for axis in self.axes)
 
-    def back(self, g: Tensor, over: tuple[int, ...] | None = None, mean: float = 1.0, variance: float = 1.0) -> Tensor:
-        """The way back, with its two terms scaled, or with the means over other axes."""
-        axes = self.axes if over is None else over
-        dx = g - (mean * g.mean(axes, keepdim=True) if self.centred else 0.0)
-        return dx / self.sigma - variance * self.kappa * self.count * self.h * (g * self.h).mean(axes, keepdim=True)
+    def back(self, g: Tensor, over: Linear | None = None, mean: float = 1.0, variance: float = 1.0) -> Tensor:
+        """The way back, with its two terms scaled, or with means over other axes."""
+        average = over or partial(_mean, self.axes)
+        dx = g - (mean * average(g) if self.centred else 0.0)
+        return dx / self.sigma - variance * self.kappa * self.count * self.h * average(g * self.h)
+
+
+def _mean(axes: tuple[int, ...], t: Tensor) -> Tensor:
+    return t.mean(axes, keepdim=True)
+
+
+def _mean_of_parts(shape: tuple[int, ...], axes: tuple[int, ...], t: Tensor) -> Tensor:
+    """Means where a tensor's axes are taken apart: (N, G, C/G·H·W) = (N, G, C/G, H, W)."""
+    return t.reshape(shape).mean(axes, keepdim=True).expand(shape).reshape(t.shape)
 
 
 def places(record: Record) -> Iterator[Place]:
@@ -65,7 +75,7 @@ def places(record: Record) -> Iterator[Place]:
             found = _normalised(source, step)
             if found is not None:
                 done.add(step.index)
-                yield from (_place(source, step, form) for form in _forms(found))
+                yield from (_place(record, source, step, form) for form in _forms(found))
                 break
             if (axes := _centred(source, step)) is not None:
                 yield Place(
@@ -74,10 +84,10 @@ def places(record: Record) -> Iterator[Place]:
                     partial(_minus_mean, axes),
                     _CENTRED,
                     (("centred", step.site),),
-                    _where(step),
+                    place_of(step),
                 )
                 break
-    yield from _scales(record, done)
+    yield from scales.places(record, done)
 
 
 def _centred(source: Step, step: Step) -> tuple[int, ...] | None:
@@ -92,10 +102,6 @@ def _minus_mean(axes: tuple[int, ...], z: Tensor) -> Tensor:
 
 
 _CENTRED: dict[Path, Back] = {(_MEAN,): lambda g: g}
-
-
-def _where(step: Step) -> str:
-    return f"at `{step.name}`, line {step.line}"
 
 
 def _forms(this: Normalised) -> Iterator[Normalised]:
@@ -131,20 +137,41 @@ def _confirmed(source: Step, step: Step, axes: tuple[int, ...], sigma: Tensor, c
     return found if fits and bool((kappa * sigma * found.count).abs().min() > 1e-3) else None
 
 
-def _place(source: Step, step: Step, this: Normalised) -> Place:
+def _place(record: Record, source: Step, step: Step, this: Normalised) -> Place:
     slips: dict[Path, Back] = {(_VARIANCE,): partial(this.back, variance=0.0)}
     if this.centred:
         slips[(_MEAN,)] = partial(this.back, mean=0.0)
         slips[(_MEAN, _VARIANCE)] = partial(this.back, mean=0.0, variance=0.0)
-    for axes in axes_sets(this.h.dim()):
-        if axes and axes != this.axes and prod(this.h.shape[axis] for axis in axes) > 1:
-            message = f"the means run over the axes {axes}: they belong over {this.axes}"
-            slips[(Slip("wrong-reduction-axes", axes_key(axes, this.h.dim()), message),)] = partial(
-                this.back, over=axes
-            )
+    slips |= _over_others(this, record.leaf.shape)
     slips |= _counted(this)
     form = "σ" if close(this.kappa * this.count * this.sigma, torch.ones_like(this.sigma)) else "κ"
-    return Place(step.index, source.index, this.back, slips, (("norm", form, step.site),), _where(step))
+    return Place(step.index, source.index, this.back, slips, (("norm", form, step.site),), place_of(step))
+
+
+def _over_others(this: Normalised, input: torch.Size) -> dict[Path, Back]:
+    """The means over other axes, of the tensor itself or of what the input was before axes were made one."""
+    found: dict[Path, Back] = {}
+    shape = tuple(this.h.shape)
+    finer = _common_parts(shape, tuple(input))
+    for parts in (shape,) if finer == shape else (shape, finer):
+        for axes in axes_sets(len(parts)):
+            count = prod(parts[axis] for axis in axes)
+            if count > 1 and (parts != shape or axes != this.axes):
+                message = f"the means run over the axes {axes} of {parts}: they belong over {this.axes} of {shape}"
+                key = axes_key(axes, len(parts))
+                slip = Slip("wrong-reduction-axes", key if parts == shape else ("parts", key), message)
+                over = partial(_mean, axes) if parts == shape else partial(_mean_of_parts, parts, axes)
+                found[(slip,)] = partial(this.back, over=over)
+    return found
+
+
+def _common_parts(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    """The sizes that both shapes are made of: (N, G, C/G, H, W) of (N, G, C/G·H·W) and (N, C, H, W)."""
+    if prod(one) != prod(other) or 0 in one:
+        return one
+    ends = sorted({prod(shape[:count]) for shape in (one, other) for count in range(len(shape) + 1)})
+    whole = all(end % begin == 0 for begin, end in pairwise(ends))
+    return tuple(end // begin for begin, end in pairwise(ends)) if whole else one
 
 
 def _counted(this: Normalised) -> dict[Path, Back]:
@@ -161,20 +188,3 @@ def _counted(this: Normalised) -> dict[Path, Back]:
             factor = this.count / count
             found[(slip,)] = partial(this.back, mean=factor, variance=factor)
     return found
-
-
-def _scales(record: Record, normalised: set[int]) -> Iterator[Place]:
-    """γ·x̂ after a normalisation: the factor forgotten on the way back to x̂."""
-    for step in record.steps.values():
-        behind = normalised & (record.dominators[step.index] | {step.index})
-        if step.name not in ("mul", "multiply") or not behind or len(step.sources) != 1 or step.direct:
-            continue
-        source = record.steps[step.sources[0]]
-        gamma = [one for one in step.args if isinstance(one, Tensor) and one is not source.output]
-        if len(gamma) == 1 and gamma[0].numel() > 1 and source.tensor.shape == step.tensor.shape:
-            factor = gamma[0].detach().as_subclass(Tensor)
-            message = "the scale γ is missing: the gradient must be multiplied by it"
-            slip = Slip("gamma-missing", None, message, "multiply by γ first")
-            slips: dict[Path, Back] = {(slip,): lambda g: g}
-            keys = (("gamma", step.site),)
-            yield Place(step.index, source.index, partial(torch.mul, factor), slips, keys, _where(step))

@@ -45,6 +45,11 @@ def local(step: Step, source: Step, g: Tensor) -> Tensor:
     return (torch.zeros_like(source.tensor) if back is None else back).detach().as_subclass(Tensor)
 
 
+def place_of(step: Step) -> str:
+    """A step in words."""
+    return f"at `{step.name}`, line {step.line}"
+
+
 def value(step: Step) -> Tensor:
     """A step's output without its graph."""
     return step.tensor.detach().as_subclass(Tensor)

@@ -1,0 +1,52 @@
+"""Slips of normalisations that are written in steps: other entries averaged, given statistics, the scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from torch import Tensor
+
+from handgrad import check
+
+
+def causes(forward: Callable[..., Any], backward: Callable[..., Any], *inputs: str) -> dict[str, list[str]]:
+    report = check((forward, backward), inputs=list(inputs))
+    return {one.name: [finding.cause for finding in one.findings] for one in report.gradients}
+
+
+def flat_group_norm(x: Tensor) -> Tensor:
+    """Two groups, each made one axis: (N, 2, C/2·L)."""
+    z = x.reshape(len(x), 2, -1)
+    z = (z - z.mean(-1, keepdim=True)) / (z.var(-1, unbiased=False, keepdim=True) + 1e-5).sqrt()
+    return z.reshape(x.shape)
+
+
+@pytest.mark.parametrize(
+    ("axes", "expected"), [((2, 3), []), ((3,), ["wrong-reduction-axes"]), ((2,), ["wrong-reduction-axes"])]
+)
+def test_means_over_a_part_of_an_axis_that_was_made_of_two(axes: tuple[int, ...], expected: list[str]) -> None:
+    def backward(g: Tensor, x: Tensor) -> Tensor:
+        n, c, size = x.shape
+        h, d = (t.reshape(n, 2, c // 2, size) for t in (flat_group_norm(x), g))
+        sigma = (x.reshape(h.shape).var((2, 3), unbiased=False, keepdim=True) + 1e-5).sqrt()
+        dx = d - d.mean(axes, keepdim=True) - h * (d * h).mean(axes, keepdim=True)
+        return (dx / sigma).reshape(x.shape)
+
+    assert causes(flat_group_norm, backward, "x=2x6x5") == {"x": expected}
+
+
+@pytest.mark.parametrize("divides", [True, False], ids=["by the deviation", "times its inverse"])
+def test_the_scale_after_given_statistics(divides: bool) -> None:
+    def forward(x: Tensor, gamma: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+        deviation = (var + 1e-5).sqrt()
+        return ((x - mean) / deviation if divides else (x - mean) * (1 / deviation)) * gamma
+
+    def backward(g: Tensor, x: Tensor, gamma: Tensor, mean: Tensor, var: Tensor) -> tuple[Tensor, ...]:
+        deviation = (var + 1e-5).sqrt()
+        dmean, dvar = -g * gamma / deviation, -g * gamma * (x - mean) / (2 * deviation**3)
+        return g / deviation, (g * (x - mean) / deviation).sum(0), dmean.sum(0), dvar.sum(0)
+
+    found = causes(forward, backward, "x=6x4", "gamma=4", "mean=4", "var=4:positive")
+    assert found == {"x": ["gamma-missing"], "gamma": [], "mean": [], "var": []}
