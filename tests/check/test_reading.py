@@ -74,6 +74,8 @@ def test_a_padded_image_is_seen(code, crops):
         ("dw = a.T @ g\ndw = dw + x.T @ g", False),
         ("dw = a.T @ g\ndw += x.T @ g", False),
         ("dw, db = a.T @ g, g.sum(0)", False),
+        ("dw, db = 0, 0\nfor t in range(3):\n    dw = x[t].T @ g", True),
+        ("dw, db = None, None\ndw = x.T @ g", False),  # nothing is lost
     ],
 )
 def test_a_second_assignment_overwrites(code, expected):

@@ -369,12 +369,24 @@ SOFTMAX = [
     ),
     ("log_softmax", "softmax-diagonal-only", lambda g, input, dim: g * (1 - soft(input))),
     ("log_softmax", "wrong-reduction-axes", lambda g, input, dim: g - soft(input) * g.sum(0, keepdim=True)),
+    (
+        "softmax",
+        "mean-instead-of-sum",
+        lambda g, input, dim: soft(input) * (g - (g * soft(input)).mean(-1, keepdim=True)),
+    ),
+    ("log_softmax", "mean-instead-of-sum", lambda g, input, dim: g - soft(input) * g.mean(-1, keepdim=True)),
 ]
 
 
 @pytest.mark.parametrize(("name", "cause", "wrong"), SOFTMAX)
 def test_a_slip_in_softmax_is_named(name, cause, wrong):
     assert causes(name, "input", wrong, True) == [cause]
+
+
+@KNOWN
+def test_a_sign_and_a_mean_are_two_slips_and_no_multiple_that_varies(known):
+    wrong = causes("linear", "bias", lambda g, **_: -g.flatten(0, -2).mean(0), known)
+    assert wrong == ["wrong-sign", "mean-instead-of-sum"]
 
 
 def hot(input: Tensor, target: Tensor) -> Tensor:

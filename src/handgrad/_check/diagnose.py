@@ -8,9 +8,10 @@ from typing import Any
 
 from .case import OWN, Case, relative_error
 from .probes import linearity, repeatability
+from .reading import read
 from .report import Finding
 from .slips import NO_WORD, Path, Slip
-from .slips.constants import averages, vagueness
+from .slips.constants import NAMELESS, averages, vagueness
 from .slips.draw import Draw
 from .slips.rearranged import rearranged
 from .slips.search import explains, explanations, predictions, ranked
@@ -61,16 +62,25 @@ def _nothing_to_search(wrong: list[Draw]) -> tuple[Finding, ...]:
 
 def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Finding, ...]:
     right = [draw for draw in (Draw(case, name) for case in all_cases) if not draw.wrong]
-    if not any(draw.user.any() for draw in wrong):
-        return ()  # zero in every draw: many slips make that somewhere, and it proves none
     wrong = sorted(wrong, key=_size)
     singles = ranked(wrong[0], 1)
-    told = [path for path in singles if not any(slip.variant == UNKNOWN for slip in path)]
+    if not any(draw.user.any() for draw in wrong):
+        return tuple(_finding(slip, wrong) for slip in _first_holding(_leaving_zeros(wrong, singles), wrong, right))
+    told = [path for path in singles if not any(slip.variant in (UNKNOWN, NAMELESS) for slip in path)]
     path = _first_holding(told, wrong, right) or _first_holding(_pairs(wrong, told), wrong, right)
     path = path or _first_holding(singles, wrong, right) or _last_resort(wrong)
     if max(map(vagueness, path), default=0) > 1 and linearity(wrong[0].case, name):
         return ()  # another multiple in each draw, and for each grad_output: divided by its length, say
     return tuple(_finding(slip, wrong) for slip in _worded(path, wrong))
+
+
+def _leaving_zeros(wrong: list[Draw], singles: list[Path]) -> list[Path]:
+    """Of what makes zeros in every draw, as many slips do somewhere, the one that is seen in the code.
+
+    A loop's `=` for `+=` leaves the gradient of its last turn, that of the first step, whose state is all zeros.
+    """
+    overwrites = read(wrong[0].case.code).overwrites
+    return [path for path in singles if overwrites and path[0].cause == "overwrite-instead-of-accumulate"]
 
 
 def _last_resort(wrong: list[Draw]) -> Path:
@@ -108,15 +118,19 @@ def _first_holding(proposed: Iterable[Path], wrong: list[Draw], right: list[Draw
 
 
 def _pairs(wrong: list[Draw], singles: list[Path]) -> Iterator[Path]:
-    """Two slips in one draw; or one in some of the draws and another, which does not show there, in the rest."""
-    rest: list[Path] = []
+    """Two slips in one draw; or one in some of the draws and another, which does not show there, in the rest.
+
+    A factor shows in every draw, so it is no such one: −1/N is two slips, and not −1/6 here and −1/7 there.
+    """
+    some: list[list[Path]] = []
     for draw in wrong:
-        found = singles if draw is wrong[0] else ranked(draw, 1)
+        found = [path for path in (ranked(draw, 1) if some else singles) if path[0].cause != "scale-factor"]
         if not found:
             yield from ranked(draw, DEPTH)
             return
-        rest += found
-    yield from ((*one, *other) for one in singles for other in dict.fromkeys(rest) if one != other)
+        some.append(found)
+    rest = dict.fromkeys(path for found in some for path in found)
+    yield from ((*one, *other) for one in some[0] for other in rest if one != other)
 
 
 def _contradicts(path: Path, right: Draw) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -101,15 +101,26 @@ def _signs(node: ast.expr, counters: set[str], sign: int = 1) -> list[int]:
 
 
 def _overwrites(nodes: list[ast.AST]) -> bool:
-    """Whether `dw = …` stands twice, and the second does not mention dw."""
+    """Whether `dw = …` stands twice, and the second does not mention dw; None is nothing to be overwritten."""
     seen: set[str] = set()
     for node in nodes:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            name = node.targets[0].id
-            if name in seen and all(one.id != name for one in _names(node.value)):
+        for target, value in _assigned(node):
+            if target in seen and all(one.id != target for one in _names(value)):
                 return True
-            seen.add(name)
+            if not (isinstance(value, ast.Constant) and value.value is None):
+                seen.add(target)
     return False
+
+
+def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a statement gives a value, also several at once, as in `dw, db = 0, 0`."""
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+        return
+    target, value = node.targets[0], node.value
+    pairs: Iterable[tuple[ast.expr, ast.expr]] = [(target, value)]
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        pairs = zip(target.elts, value.elts, strict=False)
+    yield from ((one.id, other) for one, other in pairs if isinstance(one, ast.Name))
 
 
 def _adds_up(function: str) -> bool:

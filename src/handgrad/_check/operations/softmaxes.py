@@ -10,15 +10,8 @@ from torch.nn import functional as F
 
 from ..slips import Backwards, Slip
 from ..slips.axes import axes_key, axes_sets
+from ..slips.inside.softmaxes import AVERAGED, log_softmax_gradient, softmax_gradient
 from .operation import Known, Operation, Options, Roles, Setting
-
-
-def _softmax_gradient(y: Tensor, over: tuple[int, ...], g: Tensor) -> Tensor:
-    return y * (g - (g * y).sum(over, keepdim=True))
-
-
-def _log_softmax_gradient(y: Tensor, over: tuple[int, ...], g: Tensor) -> Tensor:
-    return g - y.exp() * g.sum(over, keepdim=True)
 
 
 def _softmax_slips(known: Known) -> Backwards:
@@ -29,9 +22,9 @@ def _softmax_slips(known: Known) -> Backwards:
     message = "this is the derivative of log_softmax, g − softmax · Σ g"
     yield (
         (Slip("derivative-of-activation-wrong", "log", message, "y · (g − Σ g · y)"),),
-        partial(_log_softmax_gradient, y.log(), right(known)),
+        partial(log_softmax_gradient, y.log(), right(known)),
     )
-    yield from _summed_elsewhere(known, partial(_softmax_gradient, y))
+    yield from _sum_changed(known, partial(softmax_gradient, y))
 
 
 def _log_softmax_slips(known: Known) -> Backwards:
@@ -42,9 +35,9 @@ def _log_softmax_slips(known: Known) -> Backwards:
     message = "this is the derivative of softmax, y · (g − Σ g · y)"
     yield (
         (Slip("derivative-of-activation-wrong", "no log", message, "g − softmax · Σ g"),),
-        partial(_softmax_gradient, p, right(known)),
+        partial(softmax_gradient, p, right(known)),
     )
-    yield from _summed_elsewhere(known, partial(_log_softmax_gradient, known.output))
+    yield from _sum_changed(known, partial(log_softmax_gradient, known.output))
 
 
 def right(known: Known) -> tuple[int]:
@@ -52,8 +45,9 @@ def right(known: Known) -> tuple[int]:
     return (known.options["dim"] % known.g.dim(),)
 
 
-def _summed_elsewhere(known: Known, gradient: Callable[[tuple[int, ...], Tensor], Tensor]) -> Backwards:
-    dims = known.g.dim()
+def _sum_changed(known: Known, gradient: Callable[..., Tensor]) -> Backwards:
+    dims, count = known.g.dim(), known.g.shape[right(known)[0]]
+    yield (AVERAGED,), partial(gradient, right(known), share=1 / count)
     for axes in axes_sets(dims):
         if axes and axes != right(known):
             slip = Slip(

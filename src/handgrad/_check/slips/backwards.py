@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from . import Backwards, Slip, copies
+from .chained import one_step_further
 from .draw import Draw
 from .elementwise import elementwise
 from .inside import inside
@@ -128,6 +129,7 @@ def _stepped(draw: Draw) -> Backwards:
 _TABLE: tuple[tuple[frozenset[str] | None, Callable[[Draw], Backwards]], ...] = (
     (None, elementwise),
     (frozenset({"derivative-of-activation-wrong"}), unknown_derivative),
+    (frozenset({"derivative-of-activation-wrong"}), one_step_further),
     (frozenset({"missing-batch-sum"}), _per_sample),
     (frozenset({"wrong-reduction-axes", "missing-batch-sum"}), reductions),
     (frozenset({"averaged-overlap"}), _averaged),

@@ -17,6 +17,7 @@ from .. import NO_WORD, Backwards, Linear, Path, Slip, copied
 from ..draw import Draw
 from . import (
     activations,
+    choices,
     cofactors,
     copies,
     factors,
@@ -73,6 +74,8 @@ def inside(draw: Draw, causes: Set[str] | None = None) -> Backwards:
             yield from _slips(record, key, together)
     if asked({"overwrite-instead-of-accumulate"}):
         yield from reuse.slips(draw, record)
+    if asked({"mask-missing"}):
+        yield from choices.slips(record)
     if asked({"updated-weight"}):
         yield from updates.slips(draw, record)
     if asked(turned.CAUSES | cofactors.CAUSES):

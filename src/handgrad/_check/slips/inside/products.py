@@ -10,10 +10,10 @@ from torch import Tensor
 
 from .. import Path, Slip
 from .activations import REDUCTIONS, elementwise
+from .choices import CHOICES
 from .places import Back, Place
 from .recording import Record, Step
 
-_CHOICES = {"where", "maximum", "minimum", "max", "min", "fmax", "fmin"}
 _TURNS = {"T", "t", "mT", "transpose", "permute", "swapaxes", "movedim", "moveaxis"}
 
 
@@ -99,7 +99,7 @@ def _scaled(record: Record, step: Step, source: Step) -> dict[Path, Back]:
     factor = float(torch.as_tensor(constants[0]))
     if abs(abs(factor) - 1) < 1e-9 or factor == 0:
         return {}
-    if any(record.steps[user].name in _CHOICES for user in record.consumers[step.index]):
+    if any(record.steps[user].name in CHOICES for user in record.consumers[step.index]):
         message = f"the slope of the forward pass on one side, {factor:.6g}, is not applied"
         return {(Slip("mask-missing", "slope", message, "multiply by the slope where x is on that side"),): lambda g: g}
     message = f"the factor of the forward pass, {factor:.6g}, is left out on the way back"

@@ -28,6 +28,14 @@ _PRODUCT = Slip(
 )
 
 
+AVERAGED = Slip(
+    "mean-instead-of-sum",
+    "softmax",
+    "the sum in softmax's derivative is taken to be a mean",
+    "`.sum(dim, keepdim=True)` for `.mean`",
+)
+
+
 def places(record: Record) -> Iterator[Place]:
     """Each tensor that is the softmax of an earlier one, or its logarithm."""
     for step in record.steps.values():
@@ -61,6 +69,7 @@ def _place(source: Step, step: Step, axis: int, logarithm: bool) -> Place:
     else:
         slips |= {(_DIAGONAL,): partial(torch.mul, y * (1 - y)), (_PRODUCT,): partial(torch.mul, y)}
     slips[(_MISSING,)] = lambda g: g
+    slips[(AVERAGED,)] = partial(gradient, (axis,), share=1 / y.shape[axis])
     for axes in axes_sets(y.dim()):
         if axes and axes != (axis,):
             message = f"the sum of softmax's derivative runs over the axes {axes}: it belongs over {axis}"
@@ -69,11 +78,11 @@ def _place(source: Step, step: Step, axis: int, logarithm: bool) -> Place:
     return Place(step.index, source.index, partial(gradient, (axis,)), slips, (("softmax", step.site),), where)
 
 
-def softmax_gradient(y: Tensor, over: tuple[int, ...], g: Tensor) -> Tensor:
-    """y·(g − Σ g·y)."""
-    return y * (g - (g * y).sum(over, keepdim=True))
+def softmax_gradient(y: Tensor, over: tuple[int, ...], g: Tensor, share: float = 1.0) -> Tensor:
+    """y·(g − Σ g·y); the sum times `share`."""
+    return y * (g - share * (g * y).sum(over, keepdim=True))
 
 
-def log_softmax_gradient(y: Tensor, over: tuple[int, ...], g: Tensor) -> Tensor:
-    """g − softmax·Σ g, y the logarithm."""
-    return g - y.exp() * g.sum(over, keepdim=True)
+def log_softmax_gradient(y: Tensor, over: tuple[int, ...], g: Tensor, share: float = 1.0) -> Tensor:
+    """g − softmax·Σ g, y the logarithm; the sum times `share`."""
+    return g - share * y.exp() * g.sum(over, keepdim=True)
