@@ -12,7 +12,7 @@ from . import functional
 from ._algorithms import measured, winners
 from ._algorithms.choose import by_cost, choose
 from ._algorithms.costs import sizes
-from ._algorithms.modules import refusal
+from ._algorithms.modules import readable, refusal
 from ._algorithms.reference import PIECE
 from ._algorithms.setting import Setting, noting
 from ._errors import error
@@ -90,7 +90,7 @@ def explain_choice(function: str, *args: Any, **options: Any) -> Choice:
 
 def _decision(function: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, setting: Setting) -> Decision:
     operands = measured.kind(op, a, b, geometry)
-    races = setting.algorithm == "measured" and measured.applies(a, b)
+    races = setting.algorithm == "measured" and readable(a, b)
     times = measured.remembered(op, a, b, geometry, setting.allowed) if races else None
     costs = times or by_cost(op, a, b, geometry, setting)
     candidates = tuple(

@@ -8,13 +8,14 @@ from torch import Tensor
 from .._errors import HandgradError, error
 from .._geometry import ConvGeometry
 from . import costs, measured
-from .modules import refusal
+from .modules import readable, refusal
 from .setting import Setting
 
 
 def choose(where: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, setting: Setting) -> str:
     """The name of the algorithm that computes `op` of these operands; raise, worded for `where`, if there is none."""
-    if setting.algorithm == "measured" and measured.applies(a, b):
+    # on a GPU, and where tensors are traced or wrapped, a race would tell nothing
+    if setting.algorithm == "measured" and readable(a, b):
         return measured.winner(op, a, b, geometry, setting.allowed)
     if setting.algorithm in ("auto", "measured"):
         return _cheapest(where, op, a, b, geometry, setting)

@@ -19,7 +19,7 @@ from torch import Tensor
 from .._geometry import ConvGeometry
 from . import winners
 from .costs import sizes
-from .modules import load, readable, refusal
+from .modules import load, refusal
 
 _ROUNDS, _ENOUGH = 9, 0.2  # every algorithm runs so often, or all of them for so many seconds
 _HOPELESS = 3  # times slower than the fastest: it has lost
@@ -34,11 +34,6 @@ def winner(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, allowed: Seque
             times = race(op, a, b, geometry, allowed)
             winners.keep(kind(op, a, b, geometry), times)
     return min(times, key=times.__getitem__)
-
-
-def applies(a: Tensor, b: Tensor) -> bool:
-    """Whether these operands can race: on a GPU, and where tensors are traced or wrapped, it would tell nothing."""
-    return readable(a, b)
 
 
 def remembered(

@@ -21,6 +21,7 @@ from . import fields as f
 from .copying import copying
 from .machine import Kind
 from .packing import packing
+from .rows import by_rows
 from .tile import mover, number, offset_of, product_tile, put_offset, take
 
 CHUNK = 160  # products in one chain: about as accurate as the shorter chains of a kernel that blocks channels
@@ -29,7 +30,8 @@ CHUNK = 160  # products in one chain: about as accurate as the shorter chains of
 def kernel(kind: Kind) -> Any:
     """The kernel for one element type: a function of the address of its table of numbers."""
     size, width, R = kind.size, kind.width, kind.machine.rows
-    tile, wide_of = _tiles(kind, R)
+    tile = by_rows(lambda rows: product_tile(kind, rows, kind.machine.vectors(rows)), R)
+    wide_of = _wide(kind, R)
     pack, rows_of = packing(kind), copying(kind)
     block, fill_offsets, fill_slab, pack_weight = pack.block, pack.fill_offsets, pack.fill_slab, pack.pack_weight
     move = mover(kind, width)
@@ -172,21 +174,13 @@ def kernel(kind: Kind) -> Any:
     return run
 
 
-def _tiles(kind: Kind, rows: int) -> tuple[Any, Any]:
-    """tile(rows, …) and wide(rows) for 1 … `rows` rows, each with as many vectors as the registers hold."""
-    vectors = kind.machine.vectors(rows)
-    tile, columns = product_tile(kind, rows, vectors), vectors * kind.width
-    fewer, narrower = _tiles(kind, rows - 1) if rows > 1 else (njit(lambda *_: None), njit(lambda _: 0))
-
-    @njit
-    def tile_of(wanted, count, a, b, offset, c, ldc, start, adds):
-        if wanted == rows:
-            tile(count, a, b, offset, c, ldc, start, adds)
-        else:
-            fewer(wanted, count, a, b, offset, c, ldc, start, adds)
+def _wide(kind: Kind, rows: int) -> Any:
+    """wide(rows): how many columns the tile of 1 … `rows` rows has."""
+    columns = kind.machine.vectors(rows) * kind.width
+    narrower = _wide(kind, rows - 1) if rows > 1 else njit(lambda _: 0)
 
     @njit
     def wide_of(wanted):
         return columns if wanted == rows else narrower(wanted)
 
-    return tile_of, wide_of
+    return wide_of

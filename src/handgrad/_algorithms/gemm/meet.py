@@ -2,12 +2,8 @@
 
     dw[m, c, tap] = Σ_{n, p} dy[n, m, p] · x[n, c, p·step + shift[tap]]
 
-Two forms of the same sum, for the two ways in which an operand can be short:
-
-* dots: rows of dy and shifted rows of x are both runs of memory along the image, so a tile of dot products needs no
-  packing but the padding. For few channels, long rows, narrow groups.
-* products: positions are the depth; dy is packed position by position, x is laid out channels-last. For many channels
-  and small images, where rows are too short to fill vectors.
+Rows of dy and shifted rows of x are both runs of memory along the image, so a tile of dot products needs no packing
+but the padding. What lies between two rows is multiplied too, by zeros: where rows are short, `outer.py` is faster.
 
 A job is a block of m and c and one of `pieces` parts of the positions; parts are added up in their order, so that the
 bits of the sum do not depend on who computed what.
@@ -23,6 +19,7 @@ from . import fields as f
 from .copying import copying
 from .machine import Kind
 from .packing import packing
+from .rows import by_rows
 from .squares import squares
 from .tile import dot_tile, number, take
 
@@ -35,7 +32,7 @@ def kernel(kind: Kind) -> Any:
     clear_run, copy_rows = rows_of.clear_run, rows_of.copy_rows
     put, turn = rows_of.put, rows_of.turn
     (R, COLUMNS), SLOT = kind.machine.dots, kind.slot
-    tile, squares_of = _tiles(kind, R), squares(kind)
+    tile, squares_of = by_rows(lambda rows: _tile(kind, rows), R), squares(kind)
 
     @njit
     def fill_dy(p, to, fresh, n0, ns, d0, h0, hs, w0, ws, m0, ms):
@@ -131,18 +128,15 @@ def kernel(kind: Kind) -> Any:
     return run
 
 
-def _tiles(kind: Kind, rows: int) -> Any:
-    """tile(rows, columns, …) for 1 … `rows` rows; half as many columns where no more than that are left."""
+def _tile(kind: Kind, rows: int) -> Any:
+    """tile(left, …): half as many columns where no more than that are left."""
     columns = kind.machine.dots[1]
     half = columns // 2
     whole, narrow = dot_tile(kind, rows, columns), dot_tile(kind, rows, half)
-    fewer = _tiles(kind, rows - 1) if rows > 1 else njit(lambda *_: None)
 
     @njit
-    def tile(wanted, left, count, a, a_row, b, offset, c):
-        if wanted != rows:
-            fewer(wanted, left, count, a, a_row, b, offset, c)
-        elif left > half:
+    def tile(left, count, a, a_row, b, offset, c):
+        if left > half:
             whole(count, a, a_row, b, offset, c)
         else:
             narrow(count, a, a_row, b, offset, c)

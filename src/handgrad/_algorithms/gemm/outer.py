@@ -20,6 +20,7 @@ from . import fields as f
 from .copying import copying
 from .machine import Kind
 from .packing import packing
+from .rows import by_rows
 from .squares import squares
 from .tile import number, offset_of, product_tile, put_offset, take
 
@@ -27,8 +28,9 @@ from .tile import number, offset_of, product_tile, put_offset, take
 def kernel(kind: Kind) -> Any:
     """The kernel for one element type: a function of the address of its table of numbers."""
     size, R = kind.size, kind.machine.rows
-    wide = kind.machine.vectors(R) * kind.width
-    pack, rows_of, tile = packing(kind), copying(kind), _tiles(kind, R)
+    vectors = kind.machine.vectors(R)
+    wide, tile = vectors * kind.width, by_rows(lambda rows: product_tile(kind, rows, vectors), R)
+    pack, rows_of = packing(kind), copying(kind)
     block, part_of, fill_offsets, fill_slab = pack.block, pack.part_of, pack.fill_offsets, pack.fill_slab
     copy_rows, add_rows, turn, put = rows_of.copy_rows, rows_of.add_rows, rows_of.turn, rows_of.put
     squares_of = squares(kind)
@@ -113,18 +115,3 @@ def kernel(kind: Kind) -> Any:
                 put(number(p, f.OUT), job, squares_of(result, ms, columns, edge))
 
     return run
-
-
-def _tiles(kind: Kind, rows: int) -> Any:
-    """tile(rows, …) for 1 … `rows` rows, all as wide as a whole one."""
-    tile = product_tile(kind, rows, kind.machine.vectors(kind.machine.rows))
-    fewer = _tiles(kind, rows - 1) if rows > 1 else njit(lambda *_: None)
-
-    @njit
-    def tile_of(wanted, count, a, b, offset, c, ldc, start, adds):
-        if wanted == rows:
-            tile(count, a, b, offset, c, ldc, start, adds)
-        else:
-            fewer(wanted, count, a, b, offset, c, ldc, start, adds)
-
-    return tile_of

@@ -167,7 +167,7 @@ SLAB = 1 << 19  # of a source block
 WEIGHTS = 1 << 20  # of packed weights, a thread
 POSITIONS = 1024  # of a job, about
 DEPTH = 1280  # products in one go of a tile, about: what a panel of a first-level cache holds
-FAR = 0.7  # of the products that taps far apart would make: less is worth passes of their own,
+FAR = 0.8  # of the products that taps far apart would make: less is worth passes of their own,
 WORTH = 1 << 21  # if each saves so many products
 JOBS = 4  # at least, where the blocks do not become too small
 MOST = 1 << 22  # of partial sums
@@ -187,7 +187,7 @@ def follow_blocks(axes: Axes, N: int, M: int, C: int, size: int, rows: int) -> B
     w = evenly(width.count, 2 * POSITIONS)
     line = _line(axes, w) * size
     c = evenly(C, min(max(4 * SLAB // (line * (1 + height.span)), 8), max(1, DEPTH // taps)))
-    h = evenly(height.count, min(max(1, SLAB // (line * c) - height.span), max(1, POSITIONS // w), _near(height)))
+    h = evenly(height.count, min(max(1, SLAB // (line * c) - height.span), max(1, POSITIONS // w)))
     n = 1
     if (h, w, 1) == (height.count, width.count, depth.count):
         n = evenly(N, min(POSITIONS // (h * w), SLAB // (line * c * (h + height.span))))
@@ -209,7 +209,7 @@ def meet_blocks(axes: Axes, N: int, M: int, C: int, size: int) -> Blocks:
     m = evenly(M, min(side, max(32, isqrt(WEIGHTS // (taps * size)))))
     c = evenly(C, max(1, min(side, WEIGHTS // (taps * m * size), 4 * SLAB // (line * (1 + height.span)))))
     row = line * c + (w + width.span) * m * size  # of both operands
-    h = evenly(height.count, min(max(1, 2 * SLAB // row - height.span), max(1, 2 * POSITIONS // w), _near(height)))
+    h = evenly(height.count, min(max(1, 2 * SLAB // row - height.span), max(1, 2 * POSITIONS // w)))
     n = 1
     if (h, w, 1) == (height.count, width.count, depth.count):
         n = evenly(N, min(2 * POSITIONS // (h * w), 2 * SLAB // (row * (h + height.span))))
@@ -247,9 +247,3 @@ def _line(axes: Axes, w: int) -> int:
     """Elements of a slab's row, of one channel: all phases, all planes."""
     depth, _, width = axes
     return prod(len(axis.phases) for axis in axes) * (depth.span + 1) * (w + width.span)
-
-
-def _near(height: Axis) -> int:
-    """How many rows to take at most where taps lie far apart, so that those that read only padding are left out."""
-    apart = height.span // max(1, len(height.at) - 1)
-    return apart // 3 if apart >= 8 else height.count

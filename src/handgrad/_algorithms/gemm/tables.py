@@ -68,11 +68,10 @@ def follow_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: 
         packed, 0 if in_place else slab * size, taps * b.c * 4 + 64, result, gathered, taps * b.c * 4 if dense else 0
     )
     positions = _positions(axes, b, N)
-    jobs = G * -(-M // b.m) * positions
-    numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": jobs, "positions": positions, "line": line}
-    numbers |= {"in_place": int(in_place), "dense": int(dense), "scratch_bytes": at[-1]}
+    numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": G * -(-M // b.m) * positions, "positions": positions}
+    numbers |= {"line": line, "in_place": int(in_place), "dense": int(dense), "scratch_bytes": at[-1]}
     numbers |= dict(zip(("slab_at", "table_at", "tile_at", "other_at", "linear_at"), at[1:-1], strict=True))
-    return Table(_array(numbers), lists, jobs, at[-1], _base(axes, layout))
+    return _table(numbers, lists, axes, layout)
 
 
 @lru_cache(maxsize=4096)
@@ -91,13 +90,10 @@ def meet_table(
     line = -(-(numbers["rows"] * b.n * numbers["cols"]) // host.width) * host.width
     sums = -(-b.m // rows) * -(-taps * b.c // columns) * host.slot * size + 2 * host.machine.vector
     at = places(sums, (slab + host.width) * size, taps * b.c * 4 + 64, line * b.m * size)
-    across = G * -(-M // b.m) * -(-C // b.c)
-    positions = _positions(axes, b, N)
-    pieces = N if each else _pieces(positions, across, G * M * C * taps * size)
-    numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": across * pieces, "pieces": pieces, "line": line}
-    numbers |= {"positions": positions, "in_place": int(in_place), "squared": int(each == "squared")}
-    numbers |= {"slab_at": at[1], "table_at": at[2], "other_at": at[3], "scratch_bytes": at[4]}
-    return Table(_array(numbers), lists, across * pieces, at[4], _base(axes, layout), pieces)
+    numbers |= {"line": line, "in_place": int(in_place), "scratch_bytes": at[-1]}
+    numbers |= dict(zip(("slab_at", "table_at", "other_at"), at[1:-1], strict=True))
+    numbers |= _shared_out(axes, b, (N, G, M, C), taps * size, each)
+    return _table(numbers, lists, axes, layout)
 
 
 @lru_cache(maxsize=4096)
@@ -115,12 +111,10 @@ def outer_table(
     strips = (2 * line + host.machine.rows) * wide * size + 2 * host.machine.vector
     result = b.m * b.c * taps * size if each == "squared" else 0
     at = places(depth * b.m * size, slab * size, taps * b.c * 4 + 64, strips, line * 4, result)
-    across, positions = G * -(-M // b.m) * -(-C // b.c), _positions(axes, b, N)
-    pieces = N if each else _pieces(positions, across, G * M * C * taps * size)
-    numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": across * pieces, "pieces": pieces, "line": line}
-    numbers |= {"positions": positions, "squared": int(each == "squared"), "scratch_bytes": at[-1]}
+    numbers |= {"line": line, "scratch_bytes": at[-1]}
     numbers |= dict(zip(("slab_at", "table_at", "other_at", "linear_at", "tile_at"), at[1:-1], strict=True))
-    return Table(_array(numbers), lists, across * pieces, at[-1], _base(axes, layout), pieces)
+    numbers |= _shared_out(axes, b, (N, G, M, C), taps * size, each)
+    return _table(numbers, lists, axes, layout)
 
 
 @lru_cache(maxsize=4096)
@@ -141,14 +135,18 @@ def outer_is_faster(axes: Axes, N: int, M: int, C: int, size: int) -> bool:
     return outer + (columns + M) * positions * (0.9 if width.count >= host.width else 1.8) < dots
 
 
-def _base(axes: Axes, layout: Layout) -> int:
-    """Where the first position lies, in elements."""
-    return sum(axis.obase * step for axis, step in zip(axes, layout.positions[2:], strict=True))
+def _shared_out(
+    axes: Axes, b: Blocks, sizes: tuple[int, int, int, int], weight: int, each: Each | None
+) -> dict[str, int]:
+    """The jobs of dw: a block of m and c, and one of `pieces` parts of the positions, or one sample.
 
-
-def _pieces(positions: int, across: int, whole: int) -> int:
-    """Parts of the positions, so that there are jobs enough; `whole` is the size of a part's sums, in bytes."""
-    return max(1, min(positions, -(-8 // across), plan.MOST // whole))
+    There are parts for jobs enough, if their sums find room. `weight` is the size of all taps of one m and c, in bytes.
+    """
+    N, G, M, C = sizes
+    across, positions = G * -(-M // b.m) * -(-C // b.c), _positions(axes, b, N)
+    pieces = N if each else max(1, min(positions, -(-8 // across), plan.MOST // (G * M * C * weight)))
+    numbers = {"N": N, "G": G, "M": M, "C": C, "jobs": across * pieces, "pieces": pieces, "positions": positions}
+    return {**numbers, "squared": int(each == "squared")}
 
 
 def _dense(b: Blocks, M: int, numbers: dict[str, int], host: Kind) -> bool:
@@ -165,7 +163,7 @@ def _dense(b: Blocks, M: int, numbers: dict[str, int], host: Kind) -> bool:
 
 
 def _common(axes: Axes, b: Blocks, layout: Layout) -> tuple[dict[str, int], tuple[Numbers, ...], int]:
-    """The numbers of both kinds of pass, the lists they point to, and the elements of a slab."""
+    """The numbers that every kernel needs, the lists they point to, and the elements of a slab."""
     depth, height, width = axes
     phases = list(itertools.product(*(axis.phases for axis in axes)))
     entries, first_rows = _taps(axes, phases, layout.taps)
@@ -221,5 +219,7 @@ def places(*sizes: int) -> Sequence[int]:
     return [0, *itertools.accumulate(-(-size // 64) * 64 + 64 for size in sizes)]
 
 
-def _array(numbers: dict[str, int]) -> Numbers:
-    return np.array([numbers.get(name, 0) for name in FIELDS], np.int64)
+def _table(numbers: dict[str, int], lists: tuple[Numbers, ...], axes: Axes, layout: Layout) -> Table:
+    array = np.array([numbers.get(name, 0) for name in FIELDS], np.int64)
+    base = sum(axis.obase * step for axis, step in zip(axes, layout.positions[2:], strict=True))
+    return Table(array, lists, numbers["jobs"], numbers["scratch_bytes"], base, numbers.get("pieces", 1))
