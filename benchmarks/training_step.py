@@ -76,26 +76,19 @@ NETWORKS = {"cnn": (cnn, (1, 28, 28)), "resnet20": (resnet20, (3, 32, 32))}
 
 
 def explicit(net: layers.Sequential, images: Tensor, labels: Tensor) -> tuple[nn.Module, Step]:
-    """No autograd: what a layer keeps goes when its backward pass has run, and its weights move at once.
+    """No autograd: what a layer keeps goes when its backward pass has run, and nobody asks for the images' gradient.
 
     In channels-last, which the layers keep and in which pooling and the framework's own convolutions are faster.
     """
     net, images = net.to(memory_format=torch.channels_last), images.to(memory_format=torch.channels_last)
-    optimizers = [torch.optim.SGD(own, **SGD) if (own := [*layer.parameters()]) else None for layer in net]
+    optimizer = torch.optim.SGD(net.parameters(), **SGD)
 
     def step() -> None:
-        backwards, output = [], images
-        for layer in net:
-            output, backward = layer(output)
-            backwards.append(backward)
+        output, backward = net(images)
         _, loss_backward = hg.losses.cross_entropy(output, labels)
-        grad = loss_backward()
-        del output, backward, loss_backward
-        for optimizer in reversed(optimizers):
-            grad = backwards.pop()(grad, needs_input=bool(backwards))  # of the images nobody needs a gradient
-            if optimizer:
-                optimizer.step()
-                optimizer.zero_grad()
+        backward(loss_backward(), needs_input=False, once=True)
+        optimizer.step()
+        optimizer.zero_grad()
 
     return net, step
 

@@ -37,6 +37,9 @@ def ran(monkeypatch: pytest.MonkeyPatch, call: Callable[[], Any]) -> list[tuple[
             for op in ("conv", "conv_weight", "conv_input"):
                 name, function = module.__name__.rpartition(".")[2], getattr(module, op)
                 patch.setattr(module, op, lambda *args, o=op, n=name, f=function: seen.append((o, n)) or f(*args))
+        both = native.conv_backward
+        gradients = [("conv_input", "native"), ("conv_weight", "native")]
+        patch.setattr(native, "conv_backward", lambda *args: seen.extend(gradients) or both(*args))
         call()
     return seen
 

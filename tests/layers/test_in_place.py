@@ -14,8 +14,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from handgrad import layers
-from handgrad.layers import Layer
-from handgrad.layers._layer import Pullback
+from handgrad.layers import Layer, Pullback
 
 BUILT = {
     "convolution": lambda: (layers.Conv2d(3, 4, 3, bias=False), layers.ReLU()),

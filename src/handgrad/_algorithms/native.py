@@ -61,6 +61,15 @@ def conv_input(w: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     return _pad(dx, [-end for end in ends])  # the adjoint of padding is cropping, and the reverse
 
 
+def conv_backward(x: Tensor, w: Tensor, dy: Tensor, geometry: ConvGeometry) -> tuple[Tensor, Tensor]:
+    """x (N, C, *I), w (O, C/G, *K), dy (N, O, *L) → dx, dw: of one call, which needs nothing to stand for x."""
+    if x.is_cpu and x.dtype in HALVES:
+        return conv_input(w, dy, geometry), conv_weight(x, dy, geometry)
+    ends, options = _split(geometry)
+    dx, dw, _ = _backward(dy, _pad(x, ends), w, None, *options, (True, True, False))
+    return _pad(dx, [-end for end in ends]), cast("Tensor", dw)
+
+
 _backward = torch.ops.aten.convolution_backward
 
 

@@ -19,7 +19,7 @@ from . import native, reference
 from .choose import choose
 from .costs import sizes
 from .modules import load, readable
-from .setting import current, for_call
+from .setting import Setting, current, for_call
 
 _MOST = 4096  # kinds of operands that are remembered
 _chosen: dict[tuple[Any, ...], ModuleType] = {}
@@ -52,12 +52,7 @@ def run(
     if setting.notes is not None:
         setting.notes.append((op, a, b, geometry, setting))
         return _nothing(op, a, b, geometry)
-    if not readable(a, b):
-        chosen = load(choose(where, op, a, b, geometry, setting))
-    else:
-        key = (op, geometry, a.shape, a.stride(), b.shape, b.stride(), a.dtype, torch.get_num_threads(), setting)
-        found = _chosen.get(key)
-        chosen = found if found is not None else _remember(key, load(choose(where, op, a, b, geometry, setting)))
+    chosen = _choice(where, op, a, b, geometry, setting)
     if bias is None:
         return cast("Tensor", getattr(chosen, op)(a, b, geometry))
     if chosen is reference:
@@ -65,9 +60,33 @@ def run(
     return cast("Tensor", chosen.conv(a, b, geometry, bias))
 
 
+def run_backward(
+    where: str, x: Tensor, w: Tensor, dy: Tensor, geometry: ConvGeometry, algorithm: str | None
+) -> tuple[Tensor, Tensor]:
+    """`run` of "conv_input" and of "conv_weight"; where both are PyTorch's own, in one call."""
+    setting = current() if algorithm is None else for_call(where, current(), algorithm)
+    if torch.compiler.is_compiling() or setting.notes is not None:
+        dx = run(where, "conv_input", w, dy, geometry, algorithm)
+        return dx, run(where, "conv_weight", x, dy, geometry, algorithm)
+    for_dx = _choice(where, "conv_input", w, dy, geometry, setting)
+    for_dw = _choice(where, "conv_weight", x, dy, geometry, setting)
+    if for_dx is for_dw is native:
+        return native.conv_backward(x, w, dy, geometry)
+    return for_dx.conv_input(w, dy, geometry), for_dw.conv_weight(x, dy, geometry)
+
+
 def add_bias(y: Tensor, bias: Tensor | None) -> Tensor:
     """y (N, O, *L) + bias (O,), in y's own memory and at least the bias' precision."""
     return y if bias is None else y.add_(bias.view(-1, *[1] * (y.dim() - 2)))  # (O,) → (O, 1, …)
+
+
+def _choice(where: str, op: str, a: Tensor, b: Tensor, geometry: ConvGeometry, setting: Setting) -> ModuleType:
+    """Made once for each kind of operands, where they have a kind."""
+    if not readable(a, b):
+        return load(choose(where, op, a, b, geometry, setting))
+    key = (op, geometry, a.shape, a.stride(), b.shape, b.stride(), a.dtype, torch.get_num_threads(), setting)
+    found = _chosen.get(key)
+    return found if found is not None else _remember(key, load(choose(where, op, a, b, geometry, setting)))
 
 
 def _remember(key: tuple[Any, ...], chosen: ModuleType) -> ModuleType:

@@ -48,7 +48,7 @@ def forward(session: Session, indices: Tensor, reduction: Literal["mean", "sum"]
     progress.seen += len(labels)
 
     def backwards(samples: Samples | None) -> None:
-        backward(loss_backward(), per_sample=samples, needs_input=False)
+        backward(loss_backward(), per_sample=samples, needs_input=False, once=True)
 
     return backwards
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .._algorithms.run import run, run_conv
+from .._algorithms.run import run, run_backward, run_conv
 from .._cache import cached
 from .._geometry import ConvGeometry, Ints, conv_geometry, frozen
 from .._operands import check_bias, check_conv, check_grad_output, check_tensors
@@ -220,9 +220,11 @@ def _conv_nd_backward(
     geometry, size = settle(op, dims, input.shape, weight.shape, stride, padding, dilation, groups, padding_mode)
     check_grad_output(op, grad_output.shape, size, geometry, OUTPUT)
     dx = dw = db = None
-    if "input" in wanted:
+    if "input" in wanted and "weight" in wanted:
+        dx, dw = _both(op, input, weight, grad_output, geometry, padding_mode, algorithm)
+    elif "input" in wanted:
         dx = _dx(op, input.shape, weight, grad_output, geometry, padding_mode, algorithm, input)
-    if "weight" in wanted:
+    elif "weight" in wanted:
         dw = _dw(op, input, weight.shape, grad_output, geometry, padding_mode, algorithm, weight)
     if "bias" in wanted:
         # without input channels the output has none, but the bias still has its O
@@ -264,6 +266,24 @@ def _dw(
     x, dy = pad(batched(x, geometry.dims), geometry, padding_mode), batched(dy, geometry.dims)
     dw = run(op, "conv_weight", x.conj(), dy, padded(geometry, padding_mode), algorithm)
     return finished(dw, size, x, w, gradient=True)
+
+
+def _both(
+    op: str,
+    x: Tensor,
+    w: Tensor,
+    dy: Tensor,
+    geometry: ConvGeometry,
+    padding_mode: PaddingMode,
+    algorithm: Algorithm | None,
+) -> tuple[Tensor, Tensor]:
+    """x ([N,] C, *I), w (O, C/G, *K), dy ([N,] O, *L) → dx and dw."""
+    if w.numel() == 0:
+        return w.new_zeros(x.shape), x.new_zeros(w.shape)
+    seen, dy = pad(batched(x, geometry.dims), geometry, padding_mode), batched(dy, geometry.dims)
+    dx, dw = run_backward(op, seen.conj(), w.conj(), dy, padded(geometry, padding_mode), algorithm)
+    dx = finished(pad_input(dx, geometry, padding_mode), x.shape, x, w, gradient=True)
+    return dx, finished(dw, w.shape, x, w, gradient=True)
 
 
 def settle(

@@ -7,12 +7,13 @@ gradients of the parameters into their `.grad`, where optimizers look for them.
 
 from ._activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from ._averaging import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AvgPool1d, AvgPool2d, AvgPool3d
+from ._backward import Pullback
 from ._container import Identity, Residual, Sequential
 from ._conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ._convert import from_torch, to_torch
 from ._dropout import Dropout
 from ._embedding import Embedding
-from ._layer import Backward, Layer, Pullback
+from ._layer import Backward, Layer
 from ._linear import Flatten, Linear
 from ._normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, LayerNorm
 from ._pooling import MaxPool1d, MaxPool2d, MaxPool3d

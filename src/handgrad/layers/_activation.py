@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._layer import Layer, Pullback
+from ._backward import Again, Pullback, fresh, repeatable, repeating
+from ._layer import Layer
 
 
 class ReLU(Layer, nn.ReLU):
@@ -20,16 +21,22 @@ class ReLU(Layer, nn.ReLU):
 
     # y = max(x, 0)          dx = dy where x > 0, else 0
 
-    def forward(self, input: Tensor, over: bool = False) -> tuple[Tensor, Pullback]:
+    @repeatable
+    def forward(self, input: Tensor, over: bool = False, again: Again | None = None) -> tuple[Tensor, Pullback]:
         output = F.relu(input, inplace=over)
+        y: Callable[[], Tensor] = (lambda: output) if again is None else Again(lambda: again.take().relu_())
 
-        def backward(grad_output: Tensor) -> Tensor:
-            return _where_positive(grad_output, output, 0)  # where(output > 0, dy, 0) takes twenty times as long
+        @fresh
+        def backward(grad_output: Tensor, over: bool = False) -> Tensor:
+            # where(y > 0, dy, 0) takes twenty times as long
+            return _where_positive(
+                grad_output, y(), 0, grad_input=grad_output if over else torch.empty_like(grad_output)
+            )
 
-        return output, backward
+        return output, repeating(backward, y if isinstance(y, Again) else None)
 
 
-_where_positive: Callable[[Tensor, Tensor, float], Tensor] = torch.ops.aten.threshold_backward
+_where_positive: Callable[..., Tensor] = torch.ops.aten.threshold_backward.grad_input
 
 
 class LeakyReLU(Layer, nn.LeakyReLU):

@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._layer import Layer, Pullback
+from ._backward import Pullback, fresh
+from ._layer import Layer
 
 
 class _Windows(NamedTuple):
@@ -65,6 +66,7 @@ class _MeanNd(Layer):
         axes = range(-1, -self._dims - 1, -1)
         windows = [self._windows(input.shape[axis], output.shape[axis], axis) for axis in axes]
 
+        @fresh
         def backward(grad_output: Tensor) -> Tensor:
             for axis, along_axis in zip(axes, windows, strict=True):
                 grad_output = along_axis.adjoint(grad_output, axis)

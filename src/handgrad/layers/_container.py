@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ._activation import ReLU
-from ._layer import Backward, Layer, Pullback, fresh
+from ._backward import Again, Pullback, Returned, fresh, repeatable, repeating
+from ._layer import Layer
 from ._pooling import MaxPoolNd
 
 
@@ -32,19 +33,31 @@ class Sequential(Layer, nn.Sequential):
     # What one child alone has made and does not need, the next may write over: half of the memory, and of the time
     # that the system takes to hand it out.
 
-    def forward(self, input: Tensor, over: bool = False) -> tuple[Tensor, Pullback]:
-        output, backwards = input, list[Backward]()
+    # And what can be computed again from what is kept anyway, as ReLU's output behind a normalization, is not kept.
+
+    @repeatable
+    def forward(self, input: Tensor, over: bool = False, again: Again | None = None) -> tuple[Tensor, Pullback]:
+        output, backwards = input, list[Returned]()
         for child in self._in_order():
-            output, child_backward = child._over(output) if over else child(output)
-            over = child._is_fresh()
+            output, child_backward = child._after(output, over, again)
+            over, again = child._is_fresh(), child_backward.again
             backwards.append(child_backward)
 
-        def backward(grad_output: Tensor, needs_input: bool = True) -> Tensor | None:
-            for child_backward in reversed(backwards[1:]):
-                grad_output = child_backward(grad_output)
-            return backwards[0](grad_output, needs_input=needs_input) if backwards else grad_output
+        def backward(
+            grad_output: Tensor, needs_input: bool = True, over: bool = False, once: bool = False
+        ) -> Tensor | None:
+            grad: Tensor | None = grad_output
+            for i in reversed(range(len(backwards))):
+                assert grad is not None
+                child, made = backwards[i], backwards[i].again
+                grad = child.run(grad, needs_input=needs_input or i > 0, over=over, once=once)
+                over = child.fresh
+                if made is not None:
+                    made.free()
+            return grad
 
-        return output, backward
+        backward = fresh(backward) if backwards and backwards[0].fresh else backward
+        return output, repeating(backward, again if backwards else None)
 
     def _in_order(self) -> list[Layer]:
         """The children, each ReLU behind the maximum pooling that follows it: the same numbers from fewer."""
@@ -96,19 +109,25 @@ class Residual(Layer, PlainResidual):
     # y = f(x) + s(x)          dx = f′(dy) + s′(dy).   He, Zhang, Ren, Sun, 2015
 
     @fresh
-    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
-        output, body = _layer(self, "body", self.body)(input)
-        around, shortcut = _layer(self, "shortcut", Identity() if self.shortcut is None else self.shortcut)(input)
+    @repeatable
+    def forward(self, input: Tensor, again: Again | None = None) -> tuple[Tensor, Pullback]:
+        body = _layer(self, "body", self.body)
+        shortcut = _layer(self, "shortcut", Identity() if self.shortcut is None else self.shortcut)
+        (output, through), (around, past) = (branch._after(input, False, again) for branch in (body, shortcut))
         if output.shape != around.shape:  # the sum would broadcast
             shapes = {"input": input.shape, "body": output.shape, "shortcut": around.shape}
             raise self._error("body and shortcut disagree about the shape", **shapes)
 
-        def backward(grad_output: Tensor, needs_input: bool = True) -> Tensor | None:
-            dx, around = (branch(grad_output, needs_input=needs_input) for branch in (body, shortcut))
-            return None if dx is None or around is None else dx + around
+        @fresh
+        def backward(grad_output: Tensor, needs_input: bool = True, once: bool = False) -> Tensor | None:
+            dx, around = (branch.run(grad_output, needs_input=needs_input, once=once) for branch in (through, past))
+            if dx is None or around is None:
+                return None
+            return torch.add(dx, around, out=dx if through.fresh else None)
 
-        spare = _layer(self, "body", self.body)._is_fresh()
-        return torch.add(output, around, out=output if spare else None), backward
+        f, s = through.again, again if self.shortcut is None else past.again
+        repeat = None if f is None or s is None else Again(lambda: f.take().add_(s()))
+        return torch.add(output, around, out=output if body._is_fresh() else None), repeating(backward, repeat)
 
 
 def _commute(first: Layer, second: Layer) -> bool:

@@ -16,7 +16,8 @@ from ..functional._sides import Sides, of_conv, of_transposed
 from ..per_sample._samples import collecting
 from ..per_sample._use import Use, by_channel
 from ..per_sample._weights import Product
-from ._layer import Layer, Pullback, fresh
+from ._backward import Again, Pullback, fresh
+from ._layer import Layer
 
 
 class _ConvNd(Layer):
@@ -30,18 +31,20 @@ class _ConvNd(Layer):
     _settings: ClassVar[tuple[str, ...]] = ("stride", "padding", "dilation", "groups", "padding_mode")
 
     @fresh
-    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
+    def forward(self, input: Tensor, again: Again | None = None) -> tuple[Tensor, Pullback]:
         settings: dict[str, Any] = {name: getattr(self, name) for name in self._settings}
         weight = self.weight  # the tensors are named here, where the skeleton can see what the backward pass needs
         learned = ("weight",) if self.bias is None else ("weight", "bias")
+        x: Callable[[], Tensor] = again or (lambda: input)
 
+        @fresh
         def backward(grad_output: Tensor, needs_input: bool = True) -> Tensor | None:
             needs: tuple[str, ...] = ("input",) if needs_input else ()
             if collecting() is None:
                 needs += learned  # all in one call
             else:
-                self.accumulate_grad(**self._of_each_sample(input, grad_output, settings))
-            grads = self._conv_backward(grad_output, input, weight, **settings, needs=needs)
+                self.accumulate_grad(**self._of_each_sample(x(), grad_output, settings))
+            grads = self._conv_backward(grad_output, x(), weight, **settings, needs=needs)
             self.accumulate_grad(weight=grads.weight, bias=grads.bias)
             return grads.input
 

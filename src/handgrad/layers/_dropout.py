@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._layer import Layer, Pullback
+from ._backward import Pullback
+from ._layer import Layer
 
 
 class Dropout(Layer, nn.Dropout):

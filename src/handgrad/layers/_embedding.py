@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..per_sample.embedding import Rows, samples_first
-from ._layer import Layer, Pullback
+from ._backward import Pullback
+from ._layer import Layer
 
 
 class Embedding(Layer, nn.Embedding):

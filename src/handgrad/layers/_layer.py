@@ -8,10 +8,7 @@ with its source as a comment, the forward pass, and nested in it the backward pa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from functools import partial
-from inspect import signature
-from typing import ClassVar, Protocol, TypeVar, cast, overload
+from typing import ClassVar, Protocol, cast, overload
 
 import torch
 from torch import Tensor, nn
@@ -21,24 +18,19 @@ from .._context import by_hand
 from .._errors import HandgradError, error
 from .._tensors import check_tensors, facts, wide
 from .._watch import watch
-from ..per_sample._samples import Samples, collected_by, collecting
+from ..per_sample._samples import Samples, collecting
 from ..per_sample._use import Use
-
-Pullback = Callable[..., Tensor | None]
-"""What a layer's `forward` returns beside the output, a function of `grad_output` (and `needs_input`, if it has it)."""
-
-
-Forward = TypeVar("Forward", bound=Callable[..., tuple[Tensor, Pullback]])
+from ._backward import Again, Pullback, Returned, takes
 
 
 class Backward(Protocol):
     """What calling a layer returns beside its output: from the gradient of the output to the gradient of the input."""
 
     @overload
-    def __call__(self, grad_output: Tensor, *, per_sample: Samples | None = None) -> Tensor: ...
+    def __call__(self, grad_output: Tensor, *, per_sample: Samples | None = None, once: bool = False) -> Tensor: ...
     @overload
     def __call__(
-        self, grad_output: Tensor, *, per_sample: Samples | None = None, needs_input: bool
+        self, grad_output: Tensor, *, per_sample: Samples | None = None, needs_input: bool, once: bool = False
     ) -> Tensor | None: ...
 
 
@@ -52,11 +44,13 @@ class Layer(nn.Module):
     a layer and broadcasts its weights, but the gradients are yours to average.
 
     As with autograd, what a backward pass still needs must not change in place before it runs: the tensors that its
-    closure refers to (of a convolution the input, of ReLU the output), and the parameters. Change the rest at will.
+    closure refers to (of a convolution the input, of ReLU the output), and the parameters. Change the rest at will. In
+    a `Sequential`, what follows from something else that is kept is not kept, but computed again.
 
     `backward(grad_y, per_sample=samples)` also fills a `hg.per_sample.Samples` with what every sample's gradients are
     made of, and `backward(grad_y, needs_input=False)` returns None and skips the gradient of the input: of a network,
-    what its first layer would compute for nobody.
+    what its first layer would compute for nobody. `backward(grad_y, once=True)` is the last time: each layer's memory
+    goes as soon as its part has run, as with autograd, and a second call is an error.
 
     A layer of your own derives from `Layer` and from the ordinary module, if there is one, that brings constructor,
     parameters and `repr`: `class PReLU(Layer, nn.PReLU)`. Its `forward(input)` returns `(output, backward)`, and its
@@ -78,10 +72,11 @@ class Layer(nn.Module):
         """The output, and the function that turns its gradient into the gradient of the input."""
         return self._computed(input)
 
-    def _over(self, input: Tensor) -> tuple[Tensor, Backward]:
-        """The same of an input that nobody else has a use for: the layer may write over it, if it can."""
-        over = _takes(type(self).forward, "over") and self._is_unwatched()
-        return self._computed(input, over=True) if over else self(input)
+    def _after(self, input: Tensor, over: bool, again: Again | None) -> tuple[Tensor, Returned]:
+        """The same of an input that may be written over, if `over`, and need not be kept, if it can be had `again`."""
+        offered = {"over": over, "again": again} if self._is_unwatched() else {}
+        taken = {name: offer for name, offer in offered.items() if offer and takes(type(self).forward, name)}
+        return cast("tuple[Tensor, Returned]", self._computed(input, **taken) if taken else self(input))
 
     def _is_fresh(self) -> bool:
         """Whether the output is a tensor that nobody else holds, this layer's backward pass included."""
@@ -92,7 +87,7 @@ class Layer(nn.Module):
         everywhere = modules._global_forward_hooks, modules._global_forward_pre_hooks
         return not any((self._forward_hooks, self._forward_pre_hooks, *everywhere, "forward" in vars(self)))
 
-    def _computed(self, input: Tensor, **options: bool) -> tuple[Tensor, Backward]:
+    def _computed(self, input: Tensor, **options: object) -> tuple[Tensor, Backward]:
         self._check_input(input)
         with by_hand():
             try:
@@ -103,7 +98,9 @@ class Layer(nn.Module):
                 reason = str(refusal).partition("\n")[0]
                 rows = {"input": facts(input), "settings": self.extra_repr(), "reason": reason}
                 raise self._error("cannot take this input", **rows) from refusal
-        return output, cast("Backward", partial(self._backward, gradient, self._check_backward(output, gradient)))
+        told = getattr(type(self).forward, "repeatable", False) and self._is_unwatched()
+        again = getattr(gradient, "again", None) if told else None
+        return output, cast("Backward", Returned(self, gradient, self._check_backward(output, gradient), again))
 
     def accumulate_grad(self, **gradients: Tensor | Use | None) -> None:
         """Add the gradients, named as the parameters, into `.grad`; the gradient of an absent bias is ignored.
@@ -138,21 +135,6 @@ class Layer(nn.Module):
         if collecting() is not None:
             raise self._error(problem, hint)
 
-    def _backward(
-        self,
-        gradient: Pullback,
-        check: Callable[[Tensor], None],
-        grad_output: Tensor,
-        *,
-        per_sample: Samples | None = None,
-        needs_input: bool = True,
-    ) -> Tensor | None:
-        check(grad_output)
-        skips = not needs_input and _takes(gradient, "needs_input")
-        with by_hand(), nullcontext() if per_sample is None else collected_by(per_sample):
-            grad_input = gradient(grad_output.detach(), **({"needs_input": False} if skips else {}))
-        return grad_input if needs_input else None
-
     def _check_input(self, input: Tensor) -> None:
         own = _given(self._parameters | self._buffers)
         check_tensors(type(self).__name__, input=input, **own)
@@ -186,20 +168,8 @@ class Layer(nn.Module):
         return error(type(self).__name__, problem, hint, **rows)
 
 
-def fresh(forward: Forward) -> Forward:
-    """Mark a `forward` whose output is new memory, of which its backward pass needs nothing."""
-    forward.fresh = True  # type: ignore[attr-defined]
-    return forward
-
-
 def _given(tensors: Mapping[str, Tensor | None]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in tensors.items() if tensor is not None}
-
-
-def _takes(function: Callable[..., object], name: str) -> bool:
-    """Whether it has a parameter of this name."""
-    code = getattr(function, "__code__", None)  # asking for a signature takes longer than a small layer
-    return name in (code.co_varnames[: code.co_argcount] if code else signature(function).parameters)
 
 
 def _add(parameter: nn.Parameter, gradient: Tensor) -> None:

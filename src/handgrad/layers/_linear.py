@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..per_sample._use import by_last
 from ..per_sample._weights import Dense
-from ._layer import Layer, Pullback, fresh
+from ._backward import Again, Pullback, fresh
+from ._layer import Layer
 
 
 class Linear(Layer, nn.Linear):
@@ -16,14 +19,16 @@ class Linear(Layer, nn.Linear):
     # y = x Wᵀ + b          dx = dy W,   dW = Σ_n dy_nᵀ x_n,   db = Σ_n dy_n
 
     @fresh
-    def forward(self, input: Tensor) -> tuple[Tensor, Pullback]:
+    def forward(self, input: Tensor, again: Again | None = None) -> tuple[Tensor, Pullback]:
         weight = self.weight
         if input.shape[-1:] != weight.shape[1:]:
             problem = "the input's last axis is not in_features"
             raise self._error(problem, input=input.shape, weight=weight.shape)
+        x: Callable[[], Tensor] = again or (lambda: input)
 
+        @fresh
         def backward(grad_output: Tensor, needs_input: bool = True) -> Tensor | None:
-            products = Dense("Linear", input, weight.shape, grad_output)
+            products = Dense("Linear", x(), weight.shape, grad_output)
             self.accumulate_grad(weight=products, bias=by_last(weight.shape[:1], grad_output=grad_output))
             return grad_output @ weight.conj() if needs_input else None
 

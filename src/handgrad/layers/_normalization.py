@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from .._tensors import wide
 from ..per_sample._use import Summed, by_channel, by_last
-from ._layer import Layer, Pullback, fresh
+from ._backward import Again, Pullback, fresh, repeatable, repeating
+from ._layer import Layer
 
 Upstream = Callable[[Tensor], Tensor]
 
@@ -49,9 +50,12 @@ class _Norm(Layer):
     bias: nn.Parameter | None
 
     @fresh
+    @repeatable
     def forward(self, input: Tensor, over: bool = False) -> tuple[Tensor, Pullback]:
         widened = input.to(wide(input))
         output, upstream = self._normalized(widened, over or widened is not input)
+        if widened is input:
+            return output, fresh(upstream)
 
         def backward(grad_output: Tensor) -> Tensor:
             return upstream(grad_output.to(wide(grad_output))).to(grad_output.dtype)
@@ -81,15 +85,17 @@ class _Norm(Layer):
         if weight is None:  # then there is no bias
             return standard, upstream
         shape = _by_channel(standard) if layout is by_channel else weight.shape
-        output = standard * weight.view(shape)
-        output = output if bias is None else output.add_(bias.view(shape))
+
+        def scaled() -> Tensor:
+            output = standard * weight.view(shape)
+            return output if bias is None else output.add_(bias.view(shape))
 
         def backward(grad_output: Tensor) -> Tensor:
             scale = layout(weight.shape, grad_output=grad_output, standard=standard)
             self.accumulate_grad(weight=scale, bias=layout(weight.shape, grad_output=grad_output))
             return upstream(grad_output * weight.view(shape))
 
-        return output, backward
+        return scaled(), repeating(backward, Again(scaled))
 
 
 class _BatchNormNd(_Norm):
@@ -110,24 +116,31 @@ class _BatchNormNd(_Norm):
         rate = (self.running_var.to(input.dtype) + self.eps).rsqrt().view(shape)
         return self._affine((input - self.running_mean.view(shape)) * rate, lambda grad: grad * rate)
 
-    # y = s c + β,   c = x − μ,   s = γ r          dx = s (dy − mean(dy) − x̂ · mean(dy x̂)),   x̂ = r c
-    # As γ is a channel's too, dγ = Σ dy x̂ and dβ = Σ dy are these means already
+    # y = s (c − ρ) + β,   c − ρ = x − μ,   s = γ r          dx = s (dy − mean(dy) − x̂ · mean(dy x̂)),   x̂ = r (c − ρ)
+    # As γ is a channel's too, dγ = Σ dy x̂ and dβ = Σ dy are these means already. With a number or two for each channel
+    # put together, y = s c + shift and dx = s dy + slope c + rest: a pass over memory each.
 
     def _by_batch(self, input: Tensor, over: bool) -> tuple[Tensor, Upstream]:
         count = input.numel() // self.num_features
         if count == 1:
             raise self._error("1 value a channel has no variance", input=input.shape)
         axes, shape = [axis for axis in range(input.ndim) if axis != 1], _by_channel(input)
-        centred, mean = _centred(input, axes, over)
-        output = centred.square()
-        count = max(count, 1)  # of an empty batch all sums are 0, and so are its gradients
-        variance = output.sum(axes, keepdim=True) / count
+        n = max(count, 1)  # of an empty batch all sums are 0, and so are its gradients
+        mean = input.sum(axes, keepdim=True) / n
+        centred = torch.sub(input, mean, out=input if over else None)
+        missed = (
+            centred.sum(axes, keepdim=True) / n
+        )  # ρ: a mean of numbers far from 0 is rounded as coarsely as they are
+        output = centred.square()  # which would cancel if they were far from 0
+        variance = (output.sum(axes, keepdim=True) / n).addcmul_(missed, missed, value=-1).clamp_min_(0)
         rate = (variance + self.eps).rsqrt()
         scale = rate if self.weight is None else rate * self.weight.view(shape)
-        torch.mul(centred, scale, out=output)  # in the memory of the squares: new memory takes longer than the product
-        output = output if self.bias is None else output.add_(self.bias.view(shape))
+        shift = -missed * scale if self.bias is None else self.bias.view(shape) - missed * scale
+        torch.addcmul(
+            shift, centred, scale, out=output
+        )  # in the squares' memory: new one takes longer than the product
         if self.training:
-            self._track(mean.flatten(), variance.flatten(), input.numel() // self.num_features)
+            self._track((mean + missed).flatten(), variance.flatten(), count)
 
         def backward(grad: Tensor) -> Tensor:
             self._refuse_samples(
@@ -135,12 +148,14 @@ class _BatchNormNd(_Norm):
                 "`layer.eval()`, or GroupNorm instead: `hg.layers.GroupNorm(groups, channels)`",
             )
             total, products = grad.sum(axes, keepdim=True), grad * centred
-            along = products.sum(axes, keepdim=True) * rate
+            along = (products.sum(axes, keepdim=True) - missed * total) * rate
             self.accumulate_grad(weight=along.flatten(), bias=total.flatten())
-            torch.addcmul(grad, centred, along * rate, value=-1 / count, out=products)
-            return products.sub_(total / count).mul_(scale)
+            slope = along * rate * scale / -n
+            rest = total * scale / -n - slope * missed
+            return torch.addcmul(rest, centred, slope, out=products).addcmul_(grad, scale)
 
-        return output, backward
+        y = Again(lambda: torch.addcmul(shift, centred, scale, out=torch.empty_like(centred)))
+        return output, repeating(backward, y)
 
     def _track(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Move the running estimates towards the batch's; without a momentum they are the mean over all batches."""

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ._averaging import along
-from ._layer import Layer, Pullback, fresh
+from ._backward import Pullback, fresh
+from ._layer import Layer
 
 
 class MaxPoolNd(Layer):
@@ -36,6 +37,7 @@ class MaxPoolNd(Layer):
         blind = self._blind(shape, output.shape)
         place = _zeroed(place, blind)  # their maximum is −∞, and PyTorch's place for it means nothing
 
+        @fresh
         def backward(grad_output: Tensor) -> Tensor:
             grads = _zeroed(grad_output, blind)
             grads = grads if contiguous else _innermost(grads, dims)  # as `place` lies, whatever comes from behind
