@@ -151,7 +151,7 @@ def test_a_wrong_file_is_one_clear_error(taken, tmp_path, text):
         (["--data", "gone"], "gone: no such file or folder"),
         (["--model", "gone.toml"], "gone.toml: cannot be read: No such file"),
         (["--model", "vgg"], "--model vgg: neither cnn nor cnn-group nor lenet nor a .toml file"),
-        (["--noise-multiplier", "0"], "0.0 is not in the range x>0"),
+        (["--noise-multiplier", "0.05"], "0.05 is not in the range x>=0.1"),
         (["--target-epsilon", "0"], "0.0 is not in the range 0<x<=100"),
         (["--max-grad-norm", "1e-30"], "1e-30 is not in the range x>=1e-12"),
         (["--max-grad-norm", "nan"], "nan is not a finite number"),

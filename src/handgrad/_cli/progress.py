@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from handgrad._training.evaluate import Result
+from handgrad._training.private import accounting
 from handgrad._training.run import Run
 from handgrad._training.session import Session
 
@@ -103,9 +104,9 @@ def summary(session: Session, place: Run, result: Result, drawn: Sequence[Path])
     Console().print(table)
     count = len(session.data.test)
     click.echo(f"test accuracy {result.accuracy:.2%}: {round((1 - result.accuracy) * count)} of {count} images wrong")
-    if session.privacy is not None:
+    if session.privacy is not None and session.epsilon is not None:
         click.echo(
-            f"the weights are private, ε = {session.epsilon:.2f} at δ = {session.privacy.delta:g}; "
+            f"the weights are private, ε = {accounting.shown(session.epsilon)} at δ = {session.privacy.delta:g}; "
             "the figures and pictures here are not"
         )
     for path in drawn:
@@ -121,7 +122,7 @@ def _words(line: Mapping[str, Any], epochs: int) -> str:
         f"test accuracy {line['test_accuracy']:.2%}",
     ]
     if "epsilon" in line:
-        told.append(f"ε {line['epsilon']:.2f}")
+        told.append(f"ε {accounting.shown(line['epsilon'])}")
     if "grad_noise_scale" in line:
         told.append(f"noise scale {_shown(line['grad_noise_scale'], '.3g')}")
     return "  ".join([*told, f"{line['seconds']:.1f} s"])

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from handgrad._training.config import DTYPES, Config
 from handgrad._training.optim import OPTIMIZERS, SCHEDULES
-from handgrad._training.private.accounting import ACCOUNTANTS
+from handgrad._training.private.accounting import ACCOUNTANTS, LEAST_NOISE, shown
 from handgrad._training.private.clipping import CLIPPINGS, LEAST_BOUND
 
 from .options import Finite, SaveEvery, from_file
@@ -102,10 +102,15 @@ def _option(name: str, kind: Any, text: str, **more: Any) -> Callable[[Any], Any
     "Seconds between checkpoints within an epoch; or 'epoch', after epochs alone.",
     metavar="SECONDS|epoch",
 )
-@_option("--grad-noise-scale", bool, "Tell with each epoch how noisy an image's gradient is.", is_flag=True)
+@_option(
+    "--grad-noise-scale",
+    bool,
+    "Tell with each epoch how noisy an image's gradient is; not of cnn, but of cnn-group.",
+    is_flag=True,
+)
 @_option("--private", bool, "Differentially private (DP-SGD); the options below are for it.", is_flag=True)
 @_option("--max-grad-norm", Finite(min=LEAST_BOUND), "The norm that each image's gradient is clipped to.")
-@_option("--noise-multiplier", Finite(min=0, min_open=True), "The noise on the clipped sum, in --max-grad-norm.")
+@_option("--noise-multiplier", Finite(min=LEAST_NOISE), "The noise on the clipped sum, in --max-grad-norm.")
 @_option(
     "--target-epsilon", Finite(min=0, max=100, min_open=True), "Find the noise that keeps the whole run within this ε."
 )
@@ -186,7 +191,7 @@ def _take_up(config: Config, folder: Path, held: ExitStack) -> tuple[Session, Ru
         return None
     resumed = _prepared(config, models.read(str(place.model)), before.privacy)
     session.take_up(resumed, place, lambda text: click.echo(text, err=True))
-    progress, spent = resumed.progress, "" if resumed.epsilon is None else f", ε {resumed.epsilon:.2f} so far"
+    progress, spent = resumed.progress, "" if resumed.epsilon is None else f", ε {shown(resumed.epsilon)} so far"
     click.echo(f"going on after {progress.epoch} epochs and {progress.position} of {resumed.batches} batches{spent}")
     return resumed, place
 
@@ -195,6 +200,8 @@ def _prepared(config: Config, description: Model, privacy: Mechanism | None = No
     """Put together, described and, if wanted, verified."""
     from handgrad._training import session
 
+    if config.target_epsilon is not None and privacy is None:
+        click.echo(f"looking for the noise that keeps the run within ε = {config.target_epsilon:g}")
     prepared = session.prepare(config, description, privacy)
     data, facts = prepared.data, prepared.facts
     counts = f"{len(data.train)} images to train on, {len(data.test)} to test"
@@ -211,7 +218,7 @@ def _describe(session: Session, privacy: Mechanism) -> None:
     """What a private run will do, and what its ε does not cover."""
     config, images, steps = session.config, len(session.data.train), session.config.epochs * session.batches
     click.echo(
-        f"privacy ε = {privacy.epsilon(steps):.2f} at δ = {privacy.delta:g} after {steps} steps: noise multiplier "
+        f"privacy ε = {shown(privacy.epsilon(steps))} at δ = {privacy.delta:g} after {steps} steps: noise multiplier "
         f"{privacy.noise_multiplier:.4g}, {config.clipping} clipping to {privacy.max_grad_norm:g}, each image in a "
         f"batch with probability {privacy.sampling_probability:.4g}"
     )

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from dp_accounting import NoOpDpEvent
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import gammaln, logsumexp
@@ -117,6 +118,53 @@ def test_the_noise_for_an_epsilon_is_enough_and_no_more(accountant, probability,
     noise = accounting.noise_multiplier(accountant, probability, steps, target, DELTA)
     assert epsilon(accountant, probability, noise, steps) <= target
     assert epsilon(accountant, probability, noise - 2 * accounting.TOLERANCE, steps) > target
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("accountant", ACCOUNTANTS)
+def test_the_noise_for_an_epsilon_has_a_least_value(accountant):
+    """For ε = 100 and this δ less would do."""
+    assert accounting.noise_multiplier(accountant, 0.01, 1, 100.0, 0.9) == accounting.LEAST_NOISE
+
+
+class Inverse:
+    """An accountant whose ε is a number divided by the noise."""
+
+    ledger = NoOpDpEvent()
+
+    def __init__(self, number):
+        self.number = number
+
+    def compose(self, event):
+        self.noise = event.event.event.noise_multiplier
+        return self
+
+    def get_epsilon(self, _delta):
+        return self.number / self.noise
+
+
+def test_pld_may_be_far_below_what_rdp_asks_for(monkeypatch):
+    monkeypatch.setattr(accounting, "_accountant", lambda name: Inverse({"pld": 1.0, "rdp": 4.0}[name]))
+    assert accounting.noise_multiplier("rdp", 0.1, 7, 2.0, DELTA) == pytest.approx(2.0, abs=1e-3)
+    assert accounting.noise_multiplier("pld", 0.1, 7, 2.0, DELTA) == pytest.approx(0.5, abs=1e-3)
+    assert accounting.noise_multiplier("pld", 0.1, 7, 20.0, DELTA) == accounting.LEAST_NOISE
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "shown"),
+    [
+        (1.4650001, "1.47"),
+        (4.0, "4.00"),
+        (0.1, "0.10"),
+        (2.0000001, "2.01"),
+        (99.999, "100.00"),
+        (0.0041, "0.0041"),
+        (1.234e-7, "1.3e-7"),
+        (0.0, "0.00"),
+    ],
+)
+def test_epsilon_is_shown_rounded_up_and_never_as_nothing(epsilon, shown):
+    assert accounting.shown(epsilon) == shown
 
 
 def test_so_small_a_delta_that_there_is_no_epsilon():

@@ -83,11 +83,6 @@ def test_a_batch_of_more_images_than_there_are(tmp_path):
     tiny_runs.prepared(tiny_runs.config(tmp_path, **WHOLE, batch_size=40))
 
 
-def test_noise_that_protects_nobody(tmp_path):
-    with pytest.raises(HandgradError, match=r"noise multiplier 0\.05: less than 0\.1 protects nobody"):
-        tiny_runs.prepared(tiny_runs.config(tmp_path, **WHOLE | {"noise_multiplier": 0.05}))
-
-
 def test_the_mechanism_of_the_options(tmp_path):
     told = tiny_runs.config(tmp_path, **WHOLE)
     assert options.mechanism(told, 40) == accounting.Mechanism("rdp", 8 / 40, 1.0, 0.5, 1e-3)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -17,7 +18,7 @@ from typing import Any
 from handgrad._errors import HandgradError
 
 ACCOUNTANTS = {"pld": "PLDAccountant", "rdp": "RdpAccountant"}  # each in dp_accounting's module of its name
-LEAST = 0.1  # noise multiplier: ε is above a hundred there, pld takes a minute, and further down rdp is wrong
+LEAST_NOISE = 0.1  # noise multiplier: ε is above a hundred there, pld takes a minute, and further down rdp is wrong
 TOLERANCE = 1e-4  # of a noise multiplier that is looked for
 TIGHTER = 0.8  # pld's noise multiplier is rarely less than this much of rdp's
 
@@ -43,13 +44,16 @@ class Mechanism:
 
 
 def noise_multiplier(accountant: str, probability: float, steps: int, epsilon: float, delta: float) -> float:
-    """The least noise, up to `TOLERANCE`, that keeps so many steps within `epsilon`.
+    """The least noise, up to `TOLERANCE` and not below `LEAST_NOISE`, that keeps so many steps within `epsilon`.
 
     Raises HandgradError without dp-accounting, or where no noise is enough.
     """
     dp = _library()
 
-    def calibrated(name: str, bracket: Any = None) -> float:
+    def within(name: str, noise: float) -> bool:
+        return bool(_composed(name, probability, noise, steps).get_epsilon(delta) <= epsilon)
+
+    def calibrated(name: str, bracket: Any) -> float:
         def event(noise: float) -> Any:
             return _event(probability, noise, steps)
 
@@ -58,16 +62,25 @@ def noise_multiplier(accountant: str, probability: float, steps: int, epsilon: f
         )
 
     try:
-        enough = calibrated("rdp")  # at once, while pld takes seconds the less noise there is
-        if accountant == "rdp":
-            return enough
-        less = TIGHTER * enough
-        bounded = _composed(accountant, probability, less, steps).get_epsilon(delta) <= epsilon
-        return calibrated(accountant, dp.ExplicitBracketInterval(0.0 if bounded else less, less if bounded else enough))
+        if within("rdp", LEAST_NOISE):
+            return LEAST_NOISE
+        enough = calibrated("rdp", dp.LowerEndpointAndGuess(LEAST_NOISE, 1.0))  # at once; pld takes seconds and more
+        while accountant != "rdp" and enough > LEAST_NOISE:
+            less = max(LEAST_NOISE, TIGHTER * enough)
+            if not within(accountant, less):
+                return calibrated(accountant, dp.ExplicitBracketInterval(less, enough))
+            enough = less
+        return enough
     except (dp.mechanism_calibration.NoBracketIntervalFoundError, ValueError) as problem:
         raise HandgradError(
             f"--target-epsilon {epsilon:g}: no noise keeps {steps} steps within it at --delta {delta:g}"
         ) from problem
+
+
+def shown(epsilon: float) -> str:
+    """ε to the next hundredth, or to two digits where it is smaller: upwards, for what is promised must be kept."""
+    exact = Decimal(repr(epsilon))
+    return str(exact.quantize(Decimal(1).scaleb(min(-2, exact.adjusted() - 1)), ROUND_CEILING)).lower()
 
 
 @cache

@@ -69,8 +69,6 @@ def mechanism(config: Config, images: int) -> Mechanism:
     if noise is None:
         assert config.target_epsilon is not None
         noise = accounting.noise_multiplier(config.accountant, probability, steps, config.target_epsilon, delta)
-    if noise < accounting.LEAST:
-        raise HandgradError(f"noise multiplier {noise:g}: less than {accounting.LEAST:g} protects nobody")
     made = Mechanism(config.accountant, probability, noise, bound, delta)
     made.epsilon(steps)  # if there is no bound, now is the time to say so
     return made
