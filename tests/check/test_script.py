@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from more_scripts import FRESH
 from scripts import MORE, SCRIPTS, Script
 from torch import Tensor
 
@@ -135,7 +136,7 @@ def _without_other_claims(source: str, case: Script, name: str) -> str:
     return "\n".join(line for line in source.splitlines() if line.split(" = ")[0] not in others)
 
 
-@pytest.mark.parametrize("more", MORE, ids=[more[0] for more in MORE])
+@pytest.mark.parametrize("more", MORE + FRESH, ids=[more[0] for more in MORE + FRESH])
 def test_first_cause(more: Any, write: Any) -> None:
     _, source, output, grad_output, wrt, first = more
     report = check_script(write(source), output, grad_output, wrt)
@@ -188,6 +189,21 @@ db = g.squeeze(0)
     assert (weight.note, bias.findings) == (None, ())
     assert bias.note == "right for your sizes, wrong when the batch is larger than 1: missing-batch-sum"
     assert bias.fix == "db = g.sum(0)"
+
+
+def test_a_shape_is_wrong_at_every_size(write: Any) -> None:
+    source = """
+import torch
+x, t, w = torch.randn(8, 3), torch.randn(8, 1), torch.randn(3, 1)
+pred = x @ w
+loss = ((pred - t) ** 2).sum()
+gw = (x * 2 * (pred - t)).sum(0)
+"""
+    (gradient,) = check_script(write(source), "loss", None, {"w": "gw"}).gradients
+    (finding,) = gradient.findings
+    assert finding.cause == "wrong-rank"
+    assert "latent" not in finding.evidence
+    assert "hide" not in finding.message
 
 
 def test_failing_line_ends_the_trace_and_keeps_the_exception(write: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,7 @@ class Reading:
     correlates: bool  # by a library's convolve or correlate, where a flip is part of the call
     crops: bool  # it has a padded image, or takes the first corner of something
     overwrites: bool  # a name is assigned to twice, the second time without what it was
+    straight: bool  # every line of it runs once: no loop, nothing called that may have one, nothing written in parts
 
 
 @lru_cache(maxsize=64)
@@ -32,6 +34,7 @@ def read(code: str) -> Reading:
         scatters=any(map(_adds_up, calls)) or any(_adds_a_window(node) for node in nodes),
         correlates=any("convolve" in name or "correlate" in name for name in calls),
         overwrites=_overwrites(nodes),
+        straight=bool(code) and not any(map(_may_loop, nodes)),
         crops=any(word in code for word in _PADDED) or any(map(_keeps_a_corner, nodes)),
     )
 
@@ -98,6 +101,15 @@ def _signs(node: ast.expr, counters: set[str], sign: int = 1) -> list[int]:
     if isinstance(node, ast.UnaryOp):
         return _signs(node.operand, counters, sign if isinstance(node.op, ast.UAdd) else -sign)
     return [sign] if isinstance(node, ast.Name) and node.id in counters else []
+
+
+def _may_loop(node: ast.AST) -> bool:
+    """A loop, a function of the file's own, `dx[places] = …`: where something may be overwritten."""
+    if isinstance(node, ast.Call):
+        name = ast.unparse(node.func)
+        return name.startswith("self.") or (name.isidentifier() and not hasattr(builtins, name))
+    written = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+    return written or isinstance(node, ast.For | ast.While | ast.comprehension)
 
 
 def _overwrites(nodes: list[ast.AST]) -> bool:

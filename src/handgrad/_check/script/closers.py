@@ -6,6 +6,7 @@ A closer is a template of source text, `{}.sum(0)`, so that what is verified is 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -83,9 +84,11 @@ def _shapes(value: Any, target: Target) -> Iterator[tuple[str, list[tuple[str, s
 
 
 def _sums(value: Any, axes: tuple[int, ...], target: Target) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    shape = tuple(value.shape)
-    if axes == (0,):
-        slip = ("missing-batch-sum", f"{shape} is one gradient a sample; they must be added up, `.sum(0)`")
+    shape, wanted = tuple(value.shape), tuple(target.truth.shape)
+    # a bias that is a column, or a number, stands for all samples of a matrix with one in each column
+    columns = len(shape) == 2 and axes in ((1,), (0, 1)) and wanted in ((), (shape[0], 1))
+    if axes == (0,) or (columns and math.prod(wanted) == shape[0]):
+        slip = ("missing-batch-sum", f"{shape} is one gradient a sample; they must be added up, `.sum({axes[-1]})`")
     else:
         slip = ("wrong-reduction-axes", f"{shape} must be summed over {axes if len(axes) > 1 else axes[0]} too")
     call = f"{{}}.sum({axes[0] if len(axes) == 1 else axes})"

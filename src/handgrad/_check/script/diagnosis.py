@@ -26,6 +26,7 @@ from .names import loaded, stored
 from .program import running
 from .repair import attempt
 from .truth import Derivative, derivative
+from .values import value_for_gradient
 from .world import World
 
 _MARKS = re.compile(r"^(grads?_|d_|d|g_|delta_|der_)|_grads?$|_(delta|d)$")
@@ -37,25 +38,31 @@ def diagnosed(posted: World, seconds: Sequence[World]) -> tuple[Finding, ...]:
     if here is None:
         return ()
     user = here.user[posted.claim.name]
-    stops = chain_finding(posted, user) if user is not None else None
+    assert user is not None  # or there were no case
+    stops = chain_finding(posted, user)
     if stops is not None:
         return (Finding(*stops),)
-    others = (_case(there, there.derivative, _claimed(there)) for there in seconds)
-    found = _agreed(here, [case for case in others if case is not None], posted.claim.name)
+    claims = [(there, claimed) for there in seconds if (claimed := _claimed(there)) is not None]
+    others = [case for case in (_case(there, there.derivative, claimed) for there, claimed in claims) if case]
+    found = _agreed(here, others, posted.claim.name)
     if found and found[-1].cause != "unexplained":
         return found
-    return _of_intermediate(posted, seconds) or found
+    return _of_intermediate(posted, seconds) or value_for_gradient(posted, user, claims) or found
 
 
 def _agreed(here: Case, others: Sequence[Case], name: str) -> tuple[Finding, ...]:
-    """What explains the posted draw and one other: not all of the others need be the script at other sizes."""
-    found: tuple[Finding, ...] = ()
+    """What explains the posted draw and one other: not all of the others need be the script at other sizes.
+
+    Where a size in the gradient does not follow, a constant must explain that too: the fewest slips are believed.
+    """
     here = replace(here, label=OWN)
+    found: list[tuple[Finding, ...]] = []
     for draws in [[here, other] for other in others] or [[here]]:
-        found = diagnose(draws, name)
-        if found and found[-1].cause != "unexplained":
-            return found
-    return found
+        found.append(diagnose(draws, name))
+        if found[-1] and found[-1][-1].cause != "unexplained" and len(found[-1]) == 1:
+            return found[-1]
+    named = [causes for causes in found if causes and causes[-1].cause != "unexplained"]
+    return min(named, key=len, default=found[-1])
 
 
 def _claimed(world: World) -> Tensor | None:

@@ -48,6 +48,7 @@ class Scope:
     forward: frozenset[str] = frozenset()  # what the forward pass makes
     windows: tuple[ast.Tuple, ...] = ()  # the indices that loops of the forward pass read windows with
     normalises: bool = False  # whether it divides by a standard deviation
+    indices: frozenset[str] = frozenset()  # arrays of whole numbers
     curved: bool = False  # whether the forward pass has an activation
 
     def part(self, name: str) -> str:

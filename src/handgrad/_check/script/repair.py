@@ -24,6 +24,7 @@ from .world import World
 
 _SMALL = 4000  # numbers in a script, up to which it is the quickest itself
 _MANY = 60  # edits, beyond which three at once must stand in one statement
+_TURNS = frozenset({"transposed", "kernel-flipped"})  # what a whole result may be undone by, where an operand is meant
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,15 @@ def repairs(
     `depths` are the numbers of edits to try, a closer comes to them. `seconds` are choices for other sizes: a repair
     must hold at the posted sizes and at one of them.
     """
-    until, best = time.monotonic() + limit_s, None
+    until = time.thread_time() + limit_s  # of this thread's own time: what else the machine does is no matter
+    best: Repair | None = None
     filters = [posted] if not seconds or _numbers(posted) <= _SMALL else list(seconds)
     with running(posted.program):
-        for depth in depths:
-            if best is not None and depth > best.cost - (best.closer.factor is None):
+        for depth in range(depths.start, depths.stop + 1):
+            if best is not None and depth > best.cost - (best.closer.factor is None and not _is_turned(best, depth)):
                 break
-            for chosen in _choices(edits, depth):
-                if time.monotonic() > until:
+            for chosen in _choices(edits, depth) if depth < depths.stop or best is not None else ():
+                if time.thread_time() > until:
                     return best
                 for found in (found for there in filters for found in _closing(there, chosen)):
                     if best is None or _better(found, best):
@@ -62,14 +64,21 @@ def repairs(
     return best
 
 
+def _is_turned(repair: Repair, depth: int) -> bool:
+    """Whether it turns an operand and the result, (A·Bᵀ)ᵀ = B·Aᵀ: as many edits may say it without the second."""
+    return depth == repair.cost and not _TURNS.isdisjoint(repair.closer.causes)
+
+
 def _better(found: Repair, best: Repair) -> bool:
-    """Fewer slips; then those that have a name; then no constant factor of the whole; then the order of the rules."""
+    """Fewer slips; then those with a name, no factor of the whole, no transpose of it; then the order of the rules."""
     return _worth(found) < _worth(best)
 
 
-def _worth(repair: Repair) -> tuple[int, int, bool, int]:
+def _worth(repair: Repair) -> tuple[int, int, bool, bool, int]:
     unnamed = sum(edit.cause is None for edit in repair.edits)
-    return repair.cost, unnamed, repair.closer.factor is not None, max((edit.rank for edit in repair.edits), default=0)
+    turned = bool(repair.edits) and not _TURNS.isdisjoint(repair.closer.causes)
+    rank = max((edit.rank for edit in repair.edits), default=0)
+    return repair.cost, unnamed, repair.closer.factor is not None, turned, rank
 
 
 def _numbers(world: World) -> int:
@@ -78,7 +87,7 @@ def _numbers(world: World) -> int:
 
 def _choices(edits: Sequence[Edit], depth: int) -> Iterator[tuple[Edit, ...]]:
     for chosen in itertools.combinations(edits, depth):
-        places = {(edit.statement, edit.number) for edit in chosen}
+        places = {(edit.statement, edit.number, edit.cause) for edit in chosen}
         if len(places) < depth or (depth > 2 and len(edits) > _MANY and len({e.statement for e in chosen}) > 1):
             continue
         yield chosen
@@ -97,7 +106,7 @@ def attempt(world: World, edits: Sequence[Edit]) -> Any:
         return world.value(edits)
     except UserCodeError:
         return None
-    except (SyntaxError, ValueError, TypeError):  # an edit that makes no Python
+    except (SyntaxError, ValueError, TypeError, AttributeError):  # an edit that makes no Python, or none of another's
         return None
 
 

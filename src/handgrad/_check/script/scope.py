@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from ..fixline import is_tensor
@@ -31,7 +32,7 @@ def scope_of(world: World, recorder: Recorder) -> Scope:
     backward = [statement for _, statement in world.backward]
     shapes = expression_shapes(recorder)
     values = {name: value for name, value in world.state.names.items() if is_tensor(value)}
-    local = _local_shapes(backward, shapes, program)
+    local = _local_shapes(backward, shapes)
     stands_for = _parameters(backward, program)
     inside = any(isinstance(statement, ast.FunctionDef) for statement in backward)
     names = {name: tuple(value.shape) for name, value in values.items()} if not inside else {}
@@ -53,8 +54,14 @@ def scope_of(world: World, recorder: Recorder) -> Scope:
         forward=frozenset().union(*map(stored, forward)),
         windows=_windows(forward),
         normalises=any(_NORMALISES.search(ast.unparse(statement)) for statement in forward),
+        indices=frozenset(name for name, value in world.state.names.items() if _is_index(value)),
         curved=any(_CURVED.search(ast.unparse(statement)) for statement in forward),
     )
+
+
+def _is_index(value: Any) -> bool:
+    """Whether a value may say which entries are meant: whole numbers, or a mask of them."""
+    return isinstance(value, Tensor | np.ndarray) and value.ndim > 0 and not is_tensor(value)
 
 
 def _shape_of(shapes: Mapping[Any, Shape], names: Mapping[str, Shape]) -> Callable[[ast.AST], Shape | None]:
@@ -65,9 +72,8 @@ def _shape_of(shapes: Mapping[Any, Shape], names: Mapping[str, Shape]) -> Callab
     return shape_of
 
 
-def _local_shapes(statements: Sequence[ast.stmt], shapes: Mapping[Any, Shape], program: Program) -> dict[str, Shape]:
+def _local_shapes(statements: Sequence[ast.stmt], shapes: Mapping[Any, Shape]) -> dict[str, Shape]:
     """The tensors that the backward pass itself makes or reads, by the shape they first had."""
-    del program
     found: dict[str, Shape] = {}
     for statement in statements:
         for node in ast.walk(statement):

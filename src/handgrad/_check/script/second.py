@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from ..._errors import HandgradError
 from ..subjects.calling import UserCodeError
+from .literals import Change, Literal, literals_of
 from .program import copied, running
 from .repair import attempt
-from .sizes import Change, Literal, Sizes, literals_of
+from .sizes import Sizes
 from .world import Claim, World, world
 
 _CHOICES = 24  # of the sizes that stand in the gradient itself
@@ -25,6 +26,18 @@ def second_worlds(sizes: Sizes, posted: World) -> list[World]:
     """
     found, runs = _worlds(sizes, sizes.together, posted) if sizes.together else ([], [])
     return (runs or found)[:_KEPT] or [world(posted.program, posted.claim, moved=True)]
+
+
+def narrow_worlds(sizes: Sizes, posted: World) -> list[World]:
+    """The claim where what is 1 stays 1: the width of a column, `y.reshape(-1, 1)`, may be no size at all.
+
+    None where no 1 is among the sizes.
+    """
+    ones = {item.place for item in sizes.known if item.value == 1}
+    changes = [change for change in sizes.groups if ones.isdisjoint(change)]
+    if not changes or len(changes) == len(sizes.groups):
+        return []
+    return _worlds(sizes, {place: size for change in changes for place, size in change.items()}, posted)[1][:_KEPT]
 
 
 def single_worlds(sizes: Sizes, posted: World) -> list[World]:

@@ -28,11 +28,13 @@ class Recorder:
     lines: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
     nodes: list[ast.expr] = field(default_factory=list)  # the expressions, by their number
     statements: list[ast.stmt] = field(default_factory=list)
+    uneven: set[int] = field(default_factory=set)  # those whose shape changes from one turn of a loop to the next
 
     def seen(self, number: int, value: Any) -> Any:
         """Note a value's shape and hand it on."""
-        if number not in self.shapes and hasattr(value, "shape") and is_numeric(value):
-            self.shapes[number] = tuple(value.shape)
+        shape = tuple(value.shape) if hasattr(value, "shape") and is_numeric(value) else None
+        if shape is not None and self.shapes.setdefault(number, shape) != shape:
+            self.uneven.add(number)
         return value
 
     def line(self, program: Program, number: int, values: Mapping[str, Any]) -> None:

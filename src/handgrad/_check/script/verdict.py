@@ -15,12 +15,13 @@ from .chain import chain_variable, sentence
 from .closers import closers
 from .diagnosis import diagnosed
 from .edits import Edit, edits_of
-from .explanation import findings_of, fixed_lines, location, searched_line, sizes_that_show
+from .explanation import findings_of, location, sizes_that_show
+from .lines import fixed_lines, searched_line
 from .program import Program, running
 from .repair import Repair, attempt, repairs
 from .rules import RULES
 from .scope import scope_of
-from .second import second_worlds, single_worlds
+from .second import narrow_worlds, second_worlds, single_worlds
 from .sizes import Sizes
 from .trace import Recorder
 from .world import Claim, World, world
@@ -73,7 +74,10 @@ _Causes = tuple[Sequence[World], Repair | None, tuple[Finding, ...]]
 
 
 def _causes(posted: World, edits: Sequence[Edit], sizes: Sizes, user: Tensor | None) -> _Causes:
-    """One slip, at other sizes that the claim follows as far as there are any; else several, which explain more."""
+    """One slip, at other sizes that the claim follows as far as there are any; else several, which explain more.
+
+    Sizes of 1 change first, since they hide slips; where that explains nothing they are kept.
+    """
     single, every = single_worlds(sizes, posted), second_worlds(sizes, posted)
     repair: Repair | None = None
     found: tuple[Finding, ...] = ()
@@ -85,6 +89,10 @@ def _causes(posted: World, edits: Sequence[Edit], sizes: Sizes, user: Tensor | N
         several, named = _several(posted, seconds, edits, sizes, repair if seconds is every else None)
         if _is_named(named):
             return seconds, several, named
+    narrow = narrow_worlds(sizes, posted)
+    one, kept = _one_slip(posted, narrow, edits, sizes, user) if narrow else (None, ())
+    if _is_named(kept):
+        return narrow, one, kept
     none = (Finding("unexplained", "it raises, and no edit of it repairs it", location(posted)),)
     return every, several or repair, named or found or none
 

@@ -8,6 +8,7 @@ from itertools import chain, combinations, permutations
 import torch
 from torch import Tensor
 
+from ..reading import read
 from . import Operands, Slip
 from .draw import Draw
 from .orders import reordered, reread, shuffled, shuffles, split_channels
@@ -42,16 +43,18 @@ def _overwritten(draw: Draw) -> Operands:
             kept = torch.zeros_like(g)
             place = tuple(at if axis in axes else slice(None) for axis in range(g.dim()))
             kept[place] = g[place]
-            yield _loop_slip(axes, end, tuple(g.shape), batched), kept
+            loops = not read(draw.case.code).straight
+            yield _loop_slip(axes, end, tuple(g.shape), batched, loops), kept
 
 
-def _loop_slip(axes: tuple[int, ...], end: str, shape: tuple[int, ...], batched: bool) -> Slip:
+def _loop_slip(axes: tuple[int, ...], end: str, shape: tuple[int, ...], batched: bool, loops: bool) -> Slip:
     if axes == (0,) and batched:
         message = f"only the {end} of the {shape[0]} samples contributes"
         return Slip("one-sample-only", end, message, "accumulate: `+=` in the loop over the batch, or a sum over it")
-    message = (
-        f"only the {end} index along axes {axes} of grad_output {shape} contributes: each turn of a loop overwrites"
-    )
+    message = f"only the {end} index along axes {axes} of grad_output {shape} contributes"
+    if not loops:
+        return Slip("wrong-reduction-axes", (axes, end), f"{message}: all of them must be added up", f"`.sum({axes})`")
+    message = f"{message}: each turn of a loop overwrites"
     return Slip("overwrite-instead-of-accumulate", (axes, end), message, "accumulate with `+=` in the loop")
 
 

@@ -42,6 +42,32 @@ def terms(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]
             yield ("upstream-applied-twice" if twice else None), message, kept(side)
 
 
+def signs(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """A variable of the forward pass with the wrong sign wherever it stands in a line: the sine of a rotation."""
+    if not isinstance(node, ast.Assign | ast.AugAssign | ast.Return) or not any(map(_adds, ast.walk(node))):
+        return
+    for name in dict.fromkeys(names_read(node)):
+        if scope.names.get(name) and scope.part(name) not in scope.gradients:
+            yield "wrong-sign", f"`{name}` has the wrong sign in `{scope.program.text(node)}`", _negated(name)
+
+
+def _adds(node: ast.AST) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)
+
+
+def _negated(name: str) -> Make:
+    return _Negation(name).visit
+
+
+class _Negation(ast.NodeTransformer):
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        mine = node.id == self.name and isinstance(node.ctx, ast.Load)
+        return ast.UnaryOp(ast.USub(), node) if mine else node
+
+
 def derivatives(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
     """What stands beside a gradient in a product of entries is an activation's derivative: another one, of its kind."""
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult) or not scope.curved:
@@ -74,6 +100,28 @@ def _through_product(node: Any, right: str) -> Any:
     return node.left if first else node
 
 
+def superfluous(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """`(p - t) * p * (1 - p)`: the derivative of an activation that the gradient beside it has passed already."""
+    factors = _factors_of(node)
+    for number, factor in enumerate(factors) if len(factors) > 1 and scope.curved else ():
+        match = _ONE_MINUS.fullmatch(ast.unparse(factor))
+        beside = [ast.unparse(other) for other in factors]
+        if match is None or not (match["power"] or match["name"] in beside):
+            continue
+        gone = {number} if match["power"] else {number, beside.index(match["name"])}
+        rest = [text for at, text in enumerate(beside) if at not in gone]
+        if rest:
+            message = f"`{scope.program.text(node)}`: the derivative of `{match['name']}` is in the gradient already"
+            yield "derivative-of-activation-wrong", message, _parsed(" * ".join(f"({text})" for text in rest))
+
+
+_ONE_MINUS = re.compile(r"1(\.0)? - (?P<name>\w+)(?P<power> \*\* 2)?")
+
+
+def _parsed(text: str) -> Make:
+    return lambda _: ast.parse(text, mode="eval").body
+
+
 def softmaxes(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
     """`g * y * (1 - y)` where the whole Jacobian of a softmax is needed."""
     factors = _factors_of(node)
@@ -88,7 +136,7 @@ def softmaxes(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Ma
         g, keep = " * ".join(rest), "keepdims" if scope.numpy else "keepdim"
         right = f"{y} * ({g} - ({g} * {y}).sum(-1, {keep}=True))"
         message = f"`{scope.program.text(node)}` is only the diagonal of softmax's Jacobian"
-        yield "softmax-diagonal-only", message, lambda _: ast.parse(right, mode="eval").body
+        yield "softmax-diagonal-only", message, _parsed(right)
 
 
 def _factors_of(node: ast.AST) -> list[ast.expr]:

@@ -131,7 +131,7 @@ def windows(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make
             *names_read(there), *names_read(node.slice)
         } and _windows(there) == _windows(node.slice):  # fmt: skip
             cause = "stride-ignored" if "*" in text and "*" not in mine else None
-            message = f"`{scope.program.text(node)}` is not the window `[{text}]` that the forward pass reads"
+            message = f"`{scope.program.text(node)}` is not the window `[{text[1:-1]}]` that the forward pass reads"
             yield cause, message, _indexed(there)
 
 

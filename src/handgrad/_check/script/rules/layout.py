@@ -33,6 +33,30 @@ def reductions(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, M
                 yield "wrong-reduction-axes", message.replace("sums", "reduces"), _over(axes, static)
 
 
+def picks(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """`dy.sum(0)[:, 0]`: one index of an axis that must be summed over."""
+    shape = scope.shape_of(node.value) if isinstance(node, ast.Subscript) else None
+    if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Load) or not shape:
+        return
+    items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    picked = [axis for axis, item in enumerate(items) if _is_number(item)]
+    if picked and len(items) <= len(shape) and all(_is_number(item) or _is_whole(item) for item in items):
+        message = f"`{scope.program.text(node)}` takes one index where axes {tuple(picked)} of {shape} must be summed"
+        yield "wrong-reduction-axes", message, _summed_instead(picked)
+
+
+def _is_number(item: ast.expr) -> bool:
+    return isinstance(item, ast.Constant | ast.UnaryOp) and ast.unparse(item).lstrip("-").isdigit()
+
+
+def _is_whole(item: ast.expr) -> bool:
+    return ast.unparse(item) == ":"
+
+
+def _summed_instead(axes: list[int]) -> Make:
+    return lambda node: method(node.value, "sum", tuple(axes) if len(axes) > 1 else axes[0])
+
+
 def _over(axes: tuple[int, ...], static: bool) -> Make:
     """`mean(x, 1, keepdims=True)` for `mean(x, 0, keepdims=True)`."""
     axis = ast.parse(repr(axes if len(axes) > 1 else axes[0]), mode="eval").body

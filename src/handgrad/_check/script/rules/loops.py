@@ -1,4 +1,4 @@
-"""Loops that overwrite."""
+"""What is overwritten: by a later turn of a loop, or where an index comes twice."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..edits import Make, Scope
+from .making import names_read
 
 
 def accumulation(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
@@ -18,6 +19,30 @@ def accumulation(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str,
             target = ast.unparse(inner.targets[0])
             message = f"`{scope.program.text(inner)}` overwrites in a loop what it must add up"
             yield "overwrite-instead-of-accumulate", message, _accumulating(target)
+
+
+def repeated(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """`dE[ids] += dy`, which adds once for an index that comes twice."""
+    target = node.target if isinstance(node, ast.AugAssign) else getattr(node, "targets", [None])[0]
+    if not isinstance(node, ast.AugAssign | ast.Assign) or not isinstance(target, ast.Subscript):
+        return
+    items = target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]
+    arrays = [isinstance(item, ast.List) or not scope.indices.isdisjoint(names_read(item)) for item in items]
+    if any(arrays) and (scope.numpy or all(arrays)):
+        message = f"`{scope.program.text(node)}` adds up once where an index is repeated"
+        yield "overwrite-instead-of-accumulate", message, _added_at(scope.numpy)
+
+
+def _added_at(numpy: bool) -> Make:
+    def make(node: Any) -> ast.AST:
+        target: Any = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+        array, value = ast.unparse(target.value), ast.unparse(node.value)
+        index = ast.unparse(target).removeprefix(array)
+        if numpy:
+            return ast.parse(f"np.add.at({array}, np.s_{index}, {value})").body[0]
+        return ast.parse(f"{array}.index_put_(({index[1:-1]},), {value}, accumulate=True)").body[0]
+
+    return make
 
 
 def _accumulating(target: str) -> Make:

@@ -1,0 +1,232 @@
+"""More flat scripts: name, source, output, grad_output, claims, and the first cause of each wrong one."""
+
+from __future__ import annotations
+
+FRESH: list[tuple[str, str, str, str | None, dict[str, str], dict[str, str]]] = [
+    (
+        "one_column_of_a_bias",
+        """
+import torch
+x, w, b = torch.randn(5, 3, 6, 6), torch.randn(4, 3, 3, 3), torch.randn(4)
+y = torch.nn.functional.conv2d(x, w, b)
+dy = torch.randn(5, 4, 4, 4)
+db = dy.sum((0, 2))[:, 0]
+""",
+        "y",
+        "dy",
+        {"b": "db"},
+        {"b": "wrong-reduction-axes"},
+    ),
+    (
+        "one_sample_of_a_bias",
+        """
+import torch
+x, w, b = torch.randn(5, 3, 6, 6), torch.randn(4, 3, 3, 3), torch.randn(4)
+y = torch.nn.functional.conv2d(x, w, b)
+dy = torch.randn(5, 4, 4, 4)
+db = dy.sum((2, 3))[-1]
+""",
+        "y",
+        "dy",
+        {"b": "db"},
+        {"b": "one-sample-only"},
+    ),
+    (
+        "one_row_of_windows",  # no loop, so that nothing can have been overwritten
+        """
+import numpy as np
+rng = np.random.default_rng(3)
+img, ker = rng.normal(size=(3, 2, 7, 8)), rng.normal(size=(4, 2, 3, 2))
+win = np.lib.stride_tricks.sliding_window_view(img, (3, 2), axis=(2, 3))
+out = np.einsum('ncijkl,ockl->noij', win, ker)
+grad_out = rng.normal(size=out.shape)
+grad_ker = np.einsum('ncijkl,noij->ockl', win[:, :, :1], grad_out[:, :, :1])
+""",
+        "out",
+        "grad_out",
+        {"ker": "grad_ker"},
+        {"ker": "wrong-reduction-axes"},
+    ),
+    (
+        "square_product_the_wrong_way_round",
+        """
+import torch
+x, W = torch.randn(4, 4), torch.randn(4, 4)
+y = x @ W
+dy = torch.randn(4, 4)
+dx = W @ dy
+""",
+        "y",
+        "dy",
+        {"x": "dx"},
+        {"x": "wrong-operand-order"},
+    ),
+    (
+        "prediction_for_its_gradient",
+        """
+import numpy as np
+rng = np.random.RandomState(0)
+x, t, W = rng.randn(8, 3), rng.randn(8, 2), rng.randn(3, 2)
+p = x @ W
+loss = ((p - t) ** 2).sum()
+dW = x.T @ (2 * p)
+""",
+        "loss",
+        None,
+        {"W": "dW"},
+        {"W": "output-instead-of-grad-output"},
+    ),
+    (
+        "rotated_on_instead_of_back",
+        """
+import torch
+T, D = 6, 8
+q = torch.randn(T, D)
+angle = torch.arange(T)[:, None] * (100 ** (-torch.arange(0, D, 2) / D))[None]
+cos, sin = angle.cos(), angle.sin()
+y = torch.stack([q[:, 0::2] * cos - q[:, 1::2] * sin, q[:, 0::2] * sin + q[:, 1::2] * cos], -1).flatten(1)
+dy = torch.randn(T, D)
+dq = torch.stack([dy[:, 0::2] * cos - dy[:, 1::2] * sin, dy[:, 0::2] * sin + dy[:, 1::2] * cos], -1).flatten(1)
+""",
+        "y",
+        "dy",
+        {"q": "dq"},
+        {"q": "wrong-sign"},
+    ),
+    (
+        "a_bias_for_columns",
+        """
+import numpy as np
+rng = np.random.default_rng(3)
+X, t = rng.normal(size=(4, 10)), rng.normal(size=(3, 10))
+W, b = rng.normal(size=(3, 4)), rng.normal(size=(3, 1))
+A = np.tanh(W @ X + b)
+cost = np.sum((A - t) ** 2) / 2
+dZ = (A - t) * (1 - A ** 2)
+db = dZ
+""",
+        "cost",
+        None,
+        {"b": "db"},
+        {"b": "missing-batch-sum"},
+    ),
+    (
+        "one_keyword_brings_the_other",
+        """
+import torch
+import torch.nn.functional as F
+x, w = torch.randn(2, 3, 14), torch.randn(4, 3, 3)
+y = F.conv1d(x, w, dilation=2, padding=2)
+gy = torch.randn(2, 4, 14)
+gx = F.conv_transpose1d(gy, w, padding=1)
+""",
+        "y",
+        "gy",
+        {"x": "gx"},
+        {"x": "dilation-ignored"},
+    ),
+    (
+        "slope_that_the_loss_has_taken",
+        """
+import numpy as np
+rng = np.random.RandomState(1)
+m = 9
+X, Y, w = rng.randn(m, 4), (rng.rand(m, 1) > 0.5).astype(float), rng.randn(4, 1)
+A = 1 / (1 + np.exp(-X @ w))
+L = -(Y * np.log(A) + (1 - Y) * np.log(1 - A)).mean()
+gw = X.T @ ((A - Y) * A * (1 - A)) / m
+""",
+        "L",
+        None,
+        {"w": "gw"},
+        {"w": "derivative-of-activation-wrong"},
+    ),
+    (
+        "mean_over_what_was_repeated",
+        """
+import torch
+x = torch.randn(2, 3, 4, 5)
+y = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+gy = torch.randn(2, 3, 8, 10)
+gx = gy.view(2, 3, 4, 2, 5, 2).mean((3, 5))
+""",
+        "y",
+        "gy",
+        {"x": "gx"},
+        {"x": "mean-instead-of-sum"},
+    ),
+    (
+        "probabilities_for_the_gradient_of_scores",
+        """
+import torch
+torch.manual_seed(0)
+X, W = torch.randn(6, 4), torch.randn(4, 3)
+lab = torch.tensor([0, 2, 1, 1, 0, 2])
+logits = X @ W
+probs = torch.softmax(logits, dim=1)
+loss = -torch.log(probs[torch.arange(6), lab]).mean()
+dlogits = probs / 6
+dW = X.T @ dlogits
+""",
+        "loss",
+        None,
+        {"W": "dW"},
+        {"W": "derivative-of-activation-wrong"},
+    ),
+    (
+        "stride_of_a_loop",
+        """
+import numpy as np
+rng = np.random.default_rng(5)
+s = 2
+x, w = rng.normal(size=(2, 1, 9, 9)), rng.normal(size=(4, 1, 3, 3))
+out = np.zeros((2, 4, 4, 4))
+for r in range(4):
+    for c in range(4):
+        out[:, :, r, c] = np.einsum('nchw,ochw->no', x[:, :, r * s:r * s + 3, c * s:c * s + 3], w)
+dout = rng.normal(size=(2, 4, 4, 4))
+dx = np.zeros_like(x)
+for r in range(4):
+    for c in range(4):
+        dx[:, :, r:r + 3, c:c + 3] += np.einsum('no,ochw->nchw', dout[:, :, r, c], w)
+""",
+        "out",
+        "dout",
+        {"x": "dx"},
+        {"x": "stride-ignored"},
+    ),
+    (
+        "leaf_that_autograd_keeps",  # central differences move it in place
+        """
+import torch
+z = torch.randn(5, 4, requires_grad=True)
+t = torch.tensor([0, 3, 1, 1, 2])
+L = (torch.logsumexp(z, 1) - z[range(5), t]).mean()
+with torch.no_grad():
+    gz = torch.exp(z - torch.logsumexp(z, 1, keepdim=True))
+    gz[range(5), t] -= 1
+    gz /= 5
+""",
+        "L",
+        None,
+        {"z": "gz"},
+        {},
+    ),
+    (
+        "image_whose_axes_are_not_in_order",  # a Jacobian of it, by differences
+        """
+import numpy as np
+rng = np.random.default_rng(0)
+x = np.ascontiguousarray(rng.normal(size=(2, 3, 4))).transpose(2, 0, 1)
+idx = np.array([0, 2, 0])
+y = np.tanh(x)[idx]
+dy = rng.normal(size=y.shape)
+dx = np.zeros(x.shape)
+dx[idx] += dy * (1 - y ** 2)
+""",
+        "y",
+        "dy",
+        {"x": "dx"},
+        {"x": "overwrite-instead-of-accumulate"},
+    ),
+]
