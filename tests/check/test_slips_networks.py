@@ -12,6 +12,10 @@ from test_slips_inside import causes
 from torch import Tensor
 
 from handgrad import check
+from handgrad._check import diagnose
+from handgrad._check.slips import Path
+from handgrad._check.slips.draw import Draw
+from handgrad._check.slips.search import ranked
 
 
 def chunks_back(g: Tensor, x: Tensor, share: Callable[..., Tensor]) -> Tensor:
@@ -81,3 +85,25 @@ def test_a_loss_that_takes_its_input_for_what_came_before_it(power: int, found: 
     p, t = np.random.default_rng(0).uniform(0.1, 0.9, (2, 5, 3))
     report = check((entropy, back), inputs={"p": p, "t": t.round()})
     assert [finding.cause for finding in report.gradients[0].findings] == found
+
+
+def cell(x: Any, w: Any) -> Any:
+    return torch.tanh(torch.sigmoid(x) @ w)
+
+
+def cell_back(g: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+    s, dz = torch.sigmoid(x), g * (1 - cell(x, w))
+    return dz @ w.T * s * (1 - s), s.T @ dz
+
+
+def test_gradients_that_one_slip_explains_have_the_same_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = list[str]()
+
+    def counted(draw: Draw, depth: int) -> list[Path]:
+        searched.append(draw.name)
+        return ranked(draw, depth)
+
+    monkeypatch.setattr(diagnose, "ranked", counted)
+    found = causes(cell, cell_back, "x=5x3", "w=3x4")
+    assert found == {"x": ["derivative-of-activation-wrong"], "w": ["derivative-of-activation-wrong"]}
+    assert set(searched) == {"x"}  # what explains dx is tried for dw first

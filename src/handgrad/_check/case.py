@@ -17,6 +17,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from .operations import Bound
+    from .slips import Path
 
 # The true backward pass as a function of grad_output: linear, one gradient for every differentiable input.
 Vjp = Callable[[Tensor], Mapping[str, Tensor]]
@@ -53,6 +54,7 @@ class Case:
     code: str = ""  # the backward pass as it is written, where that can be read: values cannot tell all slips apart
     tracked: Callable[[AbstractContextManager[object]], Tracked | None] | None = None  # the forward again, in a context
     label: str = ""  # which draw this is: OWN, "R1"
+    explained: list[Path] = field(default_factory=list)  # what explained gradients that were looked at before
 
     def truth(self, name: str) -> Tensor:
         """The right gradient of `inputs[name]`."""

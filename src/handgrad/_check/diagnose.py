@@ -63,15 +63,28 @@ def _nothing_to_search(wrong: list[Draw]) -> tuple[Finding, ...]:
 def _search(wrong: list[Draw], all_cases: Sequence[Case], name: str) -> tuple[Finding, ...]:
     right = [draw for draw in (Draw(case, name) for case in all_cases) if not draw.wrong]
     wrong = sorted(wrong, key=_size)
-    singles = ranked(wrong[0], 1)
-    if not any(draw.user.any() for draw in wrong):
-        return tuple(_finding(slip, wrong) for slip in _first_holding(_leaving_zeros(wrong, singles), wrong, right))
-    told = [path for path in singles if not any(slip.variant in (UNKNOWN, NAMELESS) for slip in path)]
-    path = _first_holding(told, wrong, right) or _first_holding(_pairs(wrong, told), wrong, right)
-    path = path or _first_holding(singles, wrong, right) or _last_resort(wrong)
+    path = _known(wrong, right) or _new(wrong, right)
     if max(map(vagueness, path), default=0) > 1 and linearity(wrong[0].case, name):
         return ()  # another multiple in each draw, and for each grad_output: divided by its length, say
+    wrong[0].case.explained.append(path)
     return tuple(_finding(slip, wrong) for slip in _worded(path, wrong))
+
+
+def _known(wrong: list[Draw], right: list[Draw]) -> Path:
+    """The slip in a step of the forward pass that explained another gradient, where it explains this one as well."""
+    steps = [path for path in wrong[0].case.explained if len(path) == 1 and path[0].inside]
+    holding = (path for path in steps if all(explains(draw, path) for draw in wrong))
+    return next((path for path in holding if not any(_contradicts(path, draw) for draw in right)), ())
+
+
+def _new(wrong: list[Draw], right: list[Draw]) -> Path:
+    """The first chain in the order of the tables."""
+    singles = ranked(wrong[0], 1)
+    if not any(draw.user.any() for draw in wrong):
+        return _first_holding(_leaving_zeros(wrong, singles), wrong, right)
+    told = [path for path in singles if not any(slip.variant in (UNKNOWN, NAMELESS) for slip in path)]
+    path = _first_holding(told, wrong, right) or _first_holding(_pairs(wrong, told), wrong, right)
+    return path or _first_holding(singles, wrong, right) or _last_resort(wrong)
 
 
 def _leaving_zeros(wrong: list[Draw], singles: list[Path]) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -19,15 +20,15 @@ _MOST = 12  # tensors that it could have been taken at
 def at_another(record: Record, source: Step, step: Step, derivative: Tensor) -> Mapping[Path, Back]:
     """The derivative's formula, if it has a known one, of whatever else has the shape."""
     own = value(source), value(step)
+    formulas = [formula for formula in FORMULAS.values() if any(close(formula(one), derivative) for one in own)]
     found: dict[Path, Back] = {}
-    for label, other in list(_others(record, own))[:_MOST]:
-        for formula in FORMULAS.values():
-            if any(close(formula(one), derivative) for one in own):
-                wrong = formula(other)
-                if bool(torch.isfinite(wrong).all()) and not close(wrong, derivative):
-                    message = f"the derivative is taken at {label}, which is not what this step made"
-                    slip = Slip("derivative-of-activation-wrong", ("at", label), message)
-                    found[(slip,)] = partial(torch.mul, wrong)
+    for label, other in islice(_others(record, own), _MOST) if formulas else ():
+        for formula in formulas:
+            wrong = formula(other)
+            if bool(torch.isfinite(wrong).all()) and not close(wrong, derivative):
+                message = f"the derivative is taken at {label}, which is not what this step made"
+                slip = Slip("derivative-of-activation-wrong", ("at", label), message)
+                found[(slip,)] = partial(torch.mul, wrong)
     return found
 
 

@@ -18,7 +18,7 @@ from .recording import Record, Step
 from .replaying import Cell, Replacement, replayed, switched
 
 _PRODUCTS = {"matmul", "mm", "bmm", "einsum", "tensordot", "linear", "conv1d", "conv2d"}
-_TURNS = 6  # of Newton's method for the rate; with one product one is exact
+_TURNS = 6  # of Newton's method for the rate; with one product the first is exact
 
 
 def slips(draw: Draw, record: Record) -> Backwards:
@@ -49,7 +49,7 @@ class _Updated:
     """The way back in which some products are with weights that were updated before."""
 
     def __init__(self, draw: Draw, record: Record, steps: list[Step]) -> None:
-        self.draw, self._rate = draw, 0.0
+        self.draw, self._rate, self._turns = draw, 0.0, _TURNS if len(steps) > 1 else 2
         replaced: Mapping[int, Replacement] = {s.index: partial(self._replacement, s.sources[0]) for s in steps}
         self.linear = replayed(record, replaced)
 
@@ -61,7 +61,7 @@ class _Updated:
     def rate(self) -> float | None:
         """The rate at which it is what the user returned."""
         rate, g = 0.0, self.draw.g
-        for _ in range(_TURNS):
+        for _ in range(self._turns):
             made = self.gradient(rate, g)
             if made.shape != self.draw.user.shape:
                 return None
