@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -33,6 +34,10 @@ INPUTS = ["--input", "x=4x3", "--input", "w=3x5"]
 
 def _invoke(*words: str) -> Result:
     return CliRunner().invoke(check, list(words))
+
+
+def test_the_help_has_words_for_every_option() -> None:
+    assert [option.name for option in check.params if isinstance(option, click.Option) and not option.help] == []
 
 
 @pytest.mark.slow

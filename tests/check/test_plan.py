@@ -80,3 +80,18 @@ def test_a_declared_convolution_does_not_flip_its_kernel():
     report = hg.check((forward, backward), like="conv2d")
     assert [finding.cause for finding in report.findings] == ["forward-differs"]
     assert hg.check((forward, backward), inputs=["x=2x3x6x7", "w=4x3x3x2"]).ok
+
+
+def test_other_sizes_of_a_setting_are_such_that_the_operation_has_them():
+    """With groups there is no odd number of output channels, which code that cuts them in parts may take."""
+
+    def forward(x, w, groups=1):
+        parts = zip(x.chunk(groups, 1), w.chunk(groups, 0), strict=False)
+        return torch.cat([torch.nn.functional.conv2d(a, f) for a, f in parts], 1)
+
+    def backward(g, x, w, groups=1):
+        parts = zip(g.chunk(groups, 1), w.chunk(groups, 0), strict=False)
+        dx = torch.cat([torch.nn.functional.conv_transpose2d(d, f) for d, f in parts], 1)
+        return dx, torch.nn.grad.conv2d_weight(x, w.shape, g, groups=groups)
+
+    assert hg.check((forward, backward), like="conv2d", groups=2).ok

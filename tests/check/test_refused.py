@@ -1,4 +1,4 @@
-"""A `.grad` of the wrong shape, which PyTorch refuses: the exception stays, and its cause is told with it."""
+"""A `.grad` of the wrong shape, which PyTorch refuses: it is a wrong gradient, and the exception is shown with it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_cause_stands_with_the_exception(tmp_path: Path) -> None:
     path = tmp_path / "layer.py"
     path.write_text(SOURCE)
     report = check_target(Request(str(path), inputs=("x=5x4",)))
-    assert report.verdict == "error"
+    assert report.verdict == "wrong"
     assert {one.name: [finding.cause for finding in one.findings] for one in report.gradients} == {
         "x": [],
         "weight": [],
@@ -43,6 +43,7 @@ def test_the_cause_stands_with_the_exception(tmp_path: Path) -> None:
     }
     assert report.message is not None
     assert "handgrad: `bias`: wrong-reduction-axes" in report.message
+    assert "RuntimeError: " in str(report)
 
 
 def test_a_live_object_raises_what_it_raised_with_the_cause_as_a_note() -> None:

@@ -489,6 +489,30 @@ def test_a_full_correlation_without_the_flip_and_with_one_padding_for_both_axes(
     assert [finding.cause for finding in found] == ["kernel-not-flipped", "height-width-swapped"]
 
 
+def test_a_full_correlation_padded_for_the_other_axis_and_forced_into_shape():
+    def wrong(g, input, weight, bias):
+        (kh, kw), (h, w) = weight.shape[2:], input.shape[2:]
+        dx = F.conv2d(F.pad(g, (kh - 1, kh - 1, kw - 1, kw - 1)), weight.flip(2, 3).transpose(0, 1))
+        return F.pad(dx, (0, w - dx.shape[3], 0, h - dx.shape[2]))
+
+    def draw(kernel, size):
+        inputs = {"input": torch.randn(2, 3, *size).double(), "weight": torch.randn(4, 3, *kernel).double()}
+        return case(F.conv2d, {**inputs, "bias": torch.randn(4).double()}, "input", wrong, get("conv2d"))
+
+    found = diagnose([draw((3, 2), (7, 8)), draw((2, 4), (6, 9))], "input")
+    assert [finding.cause for finding in found] == ["height-width-swapped"]
+
+
+@pytest.mark.parametrize("at", [(-1, -1), (0, slice(None))])
+def test_one_position_of_the_input_of_a_transposed_convolution(at):
+    def wrong(g, input, weight, bias, **options):
+        kept, w = torch.zeros_like(input), weight.clone().requires_grad_()
+        kept[:, :, *at] = input[:, :, *at]
+        return torch.autograd.grad(F.conv_transpose2d(kept, w, **options), w, g)[0]
+
+    assert causes_of("weight", wrong, "conv_transpose2d") == ["overwrite-instead-of-accumulate"]
+
+
 def test_a_square_grad_output_read_column_by_column():
     cases = cases_of("conv2d", "input", ungrouped(dx_of_a_square_on_its_side), only="square")
     (finding,) = diagnose(cases, "input")

@@ -118,3 +118,24 @@ def test_windows_that_are_not_added_up(order: str) -> None:
         return torch.einsum(f"noj,ojck->{order}", g, w), torch.einsum("noj,ncjk->ojck", g, x.unfold(2, 3, 2))
 
     assert causes(local, backward, "x=2x3x9", "w=5x4x3x3") == {"x": ["column-form"], "w": []}
+
+
+def patches(x: Tensor) -> Tensor:
+    n, c, h, w = x.shape
+    return x.reshape(n, c, h // 2, 2, w // 3, 3).permute(0, 2, 4, 1, 3, 5).reshape(n, h * w // 6, c * 6)
+
+
+def test_patches_that_tile_the_image_are_columns_too() -> None:
+    def backward(g: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        return g @ w.T, torch.einsum("nlk,nlo->ko", patches(x), g)
+
+    assert causes(lambda x, w: patches(x) @ w, backward, "x=2x2x4x6", "w=12x5") == {"x": ["column-form"], "w": []}
+
+
+def test_every_second_entry_put_side_by_side() -> None:
+    def backward(g: Tensor, x: Tensor) -> Tensor:
+        dx = torch.zeros_like(x)
+        dx[:, : g.shape[1], : g.shape[2]] = g
+        return dx
+
+    assert causes(lambda x: x[:, ::2, ::3], backward, "x=2x7x9") == {"x": ["stride-ignored"]}

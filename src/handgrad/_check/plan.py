@@ -150,7 +150,7 @@ def _settings(subject: Subject, wanted: Wanted, operation: Operation, made: Plan
     agreeing = [step for step in made.steps if step.bound is not None]
     if len(agreeing) == 1:  # a diagnosis needs a second draw of other sizes
         only = agreeing[0].draw
-        for other in others(subject, only, {}, count=1):
+        for other in others(subject, only, {}, count=1, fits=_same_operation(subject, made, only)):
             _add(subject, made, Draw(draw(other, 3), only.options, f"{only.label}, other sizes", own=False))
 
 

@@ -55,7 +55,9 @@ def _check(request: Request) -> Report:
         return check_subject(subject, wanted)
     except UserCodeError as problem:
         gradients = explained(problem, subject, wanted)
-        return replace(failure(problem), gradients=gradients)
+        report = replace(failure(problem), gradients=gradients)
+        # what PyTorch refuses to take is a gradient that is wrong: the exception is how that shows
+        return replace(report, verdict="wrong") if any(one.verdict == "wrong" for one in gradients) else report
 
 
 def subject_of(request: Request) -> tuple[Subject, Wanted]:

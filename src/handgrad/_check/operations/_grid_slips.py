@@ -45,7 +45,9 @@ def _own_image(axes: Axes) -> Iterator[tuple[Slip, Axes, Callable[[Tensor], Tens
             natural = tuple(replace(axis, size=axis.natural()) for axis in other)
             yield slip, natural, _as_it_is
             yield slip, natural, lambda dx: _to_size(dx, wanted)
-    yield from ((slip, other, _as_it_is) for slip, other in full_paddings(axes))
+    for slip, other in full_paddings(axes):
+        yield slip, other, _as_it_is
+        yield slip, other, lambda dx: _to_size(dx, wanted)
     short = tuple(replace(axis, size=min(axis.size, axis.natural())) for axis in axes)
     lost = [axis.size - less.size for axis, less in zip(axes, short, strict=True)]
     if any(lost) and all(axis.size > 0 for axis in short):

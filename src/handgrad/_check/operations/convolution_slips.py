@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from itertools import chain, permutations
+from itertools import chain, combinations, permutations
 
 import torch
 from torch import Tensor
@@ -35,6 +35,8 @@ def _geometric(this: Convolution) -> Backwards:
     if this.scatters:
         yield from _unflipped_and_padded(this)
         yield from _overwritten(this)
+    if this.transposed and this.known.role == "weight":
+        yield from _of_one_position(this)
 
 
 def _unflipped_and_padded(this: Convolution) -> Backwards:
@@ -68,6 +70,21 @@ def _last_channel(this: Convolution, axes: Axes, g: Tensor) -> Tensor:
     kept = torch.zeros_like(g)
     kept[:, -1] = g[:, -1]
     return this.gradient(kept, axes=axes)
+
+
+def _of_one_position(this: Convolution) -> Backwards:
+    """`dw =` for `dw +=` in a loop over the input's positions, as a transposed convolution scatters them."""
+    x, spatial = this.known.input, range(2, 2 + len(this.axes))
+    for axes in chain.from_iterable(combinations(spatial, size) for size in range(1, len(spatial) + 1)):
+        for end, at in (("last", -1), ("first", 0)):
+            message = (
+                f"only the {end} position of the input along axes {axes} contributes: each turn of a loop overwrites"
+            )
+            slip = Slip("overwrite-instead-of-accumulate", ("position", axes, end), message, "accumulate with `+=`")
+            place = tuple(at if axis in axes else slice(None) for axis in range(x.dim()))
+            kept = torch.zeros_like(x)
+            kept[place] = x[place]
+            yield (slip,), partial(this.gradient, x=kept)
 
 
 def _column_form(this: Convolution) -> Backwards:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import permutations
+from itertools import permutations, product
 
 import torch
 from torch import Tensor
@@ -17,7 +17,10 @@ from torch import Tensor
 from . import Linear, Path, Slip
 
 CAUSES = frozenset(
-    {"overwrite-instead-of-accumulate", "averaged-overlap", "height-width-swapped", "reshape-instead-of-permute"}
+    {
+        *("overwrite-instead-of-accumulate", "averaged-overlap", "height-width-swapped", "reshape-instead-of-permute"),
+        "stride-ignored",
+    }
 )
 _ACCUMULATE = "accumulate with `+=`, `index_add_` or `np.add.at`: `+=` with an array of indices adds once"
 
@@ -42,10 +45,28 @@ class Copied:
         return total.reshape(self.shape)
 
     def slips(self) -> dict[Path, Linear]:
-        """The wrong ways back; none where no entry has a second copy."""
-        return dict(self._slips()) if self.counts.max() > 1 else {}
+        """The wrong ways back."""
+        return dict(self._of_several() if self.counts.max() > 1 else self._of_strided())
 
-    def _slips(self) -> Iterator[tuple[Path, Linear]]:
+    def _of_strided(self) -> Iterator[tuple[Path, Linear]]:
+        """Every second entry of an axis was taken: what comes back is put side by side."""
+        if len(self.held) != len(self.shape) or not len(self.origins):
+            return
+        dense = torch.zeros(self.shape, dtype=torch.bool)
+        dense[tuple(slice(size) for size in self.held)] = True
+        grid = torch.arange(self.shape.numel()).reshape(self.shape)
+        for steps in product(*(range(1, 1 + -(-size // max(held, 1))) for held, size in self._sizes())):
+            taken = grid[tuple(slice(None, None, step) for step in steps)]
+            if taken.shape == self.held and torch.equal(taken.flatten(), self.origins) and max(steps) > 1:
+                message = f"the forward pass takes every {steps}th entry of the axes: the gradient is put side by side"
+                slip = Slip("stride-ignored", "taken", message, "`dx[::stride] = g`")
+                yield (slip,), lambda g: g.new_zeros(self.shape).masked_scatter(dense, g)
+                return
+
+    def _sizes(self) -> list[tuple[int, int]]:
+        return list(zip(self.held, self.shape, strict=True))
+
+    def _of_several(self) -> Iterator[tuple[Path, Linear]]:
         message = "an entry that is copied several times keeps one of its gradients: `=` stands where they must add up"
         for end in ("last", "first"):
             slip = Slip("overwrite-instead-of-accumulate", end, message, _ACCUMULATE)
@@ -106,7 +127,7 @@ class Copied:
         yield (slip,), partial(self._summed, factors, not side_by_side)
 
     def _factors(self) -> tuple[int, ...] | None:
-        sizes = list(zip(self.held, self.shape, strict=True)) if len(self.held) == len(self.shape) else []
+        sizes = self._sizes() if len(self.held) == len(self.shape) else []
         return None if not sizes or any(s == 0 or h % s for h, s in sizes) else tuple(h // s for h, s in sizes)
 
     def _enlarged(self, factors: tuple[int, ...], *, fast: bool) -> Tensor:

@@ -21,17 +21,15 @@ _COPIES = {
     "sliding_window_view", "index",
 }  # fmt: skip
 _JOINS = {"cat", "concat", "concatenate", "stack", "hstack", "vstack"}
-_VIEWS = {
-    "view", "reshape", "flatten", "unflatten", "permute", "transpose", "T", "mT", "t", "movedim", "contiguous",
-    "squeeze", "unsqueeze",
-}  # fmt: skip
+TURNS = {"permute", "transpose", "swapaxes", "movedim", "moveaxis", "T", "mT", "t"}
+_VIEWS = TURNS | {"view", "reshape", "flatten", "unflatten", "contiguous", "squeeze", "unsqueeze"}
 _MOST = 300_000  # entries of a copy that are looked at
 
 
 def places(record: Record) -> Iterator[Place]:
     """Each longest stretch of steps that copies some entries more than once."""
     for step in record.steps.values():
-        begin = _begin(record, step) if is_copy(step) and not _goes_on(record, step) else None
+        begin = _stretch(record, step)[0] if is_copy(step) and not _goes_on(record, step) else None
         these = _copied(step, begin) if begin is not None else None
         slips = these.slips() if these is not None else {}
         if begin is not None and slips:
@@ -39,10 +37,16 @@ def places(record: Record) -> Iterator[Place]:
             yield Place(step.index, begin.index, partial(local, step, begin), slips, (("copy", step.site),), where)
 
 
-def copied_from(record: Record, step: Step) -> Copied | None:
-    """What a step holds of the first tensor that it is a copy of, through views and other copies."""
-    begin = _begin(record, step)
-    return _copied(step, begin) if begin is not None else None
+def stretch(record: Record, step: Step) -> tuple[Copied, list[Step]] | None:
+    """What a step holds of the first tensor that copies and views make it of, and the steps that do that."""
+    begin, passed = _stretch(record, step)
+    copied = _copied(step, begin) if begin is not None else None
+    return None if copied is None else (copied, passed)
+
+
+def is_view(step: Step) -> bool:
+    """Whether a step only looks at a tensor in another shape or order."""
+    return isinstance(step.output, Tensor) and step.name in _VIEWS and len(step.sources) == 1 and not step.direct
 
 
 def is_copy(step: Step) -> bool:
@@ -57,16 +61,16 @@ def _goes_on(record: Record, step: Step) -> bool:
     return len(users) == 1 and is_copy(record.steps[users[0]])
 
 
-def _begin(record: Record, step: Step) -> Step | None:
-    """The one tensor that a stretch of copies and views, which ends with a step, begins with."""
-    open_ends = set(step.sources)
+def _stretch(record: Record, step: Step) -> tuple[Step | None, list[Step]]:
+    """The one tensor that a stretch of copies and views, which ends with a step, begins with; and its steps."""
+    open_ends, passed = set(step.sources), [step]
     while open_ends:
         source = record.steps[max(open_ends)]
-        passes = is_copy(source) or (source.name in _VIEWS and len(source.sources) == 1)
-        if not passes or source.direct:
-            return source if len(open_ends) == 1 and isinstance(source.output, Tensor) else None
+        if not is_copy(source) and not is_view(source):
+            return (source if len(open_ends) == 1 and isinstance(source.output, Tensor) else None), passed
         open_ends = (open_ends - {source.index}) | set(source.sources)
-    return None
+        passed.append(source)
+    return None, passed
 
 
 def _copied(step: Step, begin: Step) -> Copied | None:
