@@ -189,7 +189,9 @@ def test_an_algorithm_that_refuses_does_not_enter(op: Op, monkeypatch: pytest.Mo
 
 def test_a_peer_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contestants, "find_spec", lambda _: None)
-    assert missing("jax") == "jax is not installed"
+    assert missing("jax") == "jax is not installed: pip install jax"
+    assert missing("functorch") == "opacus is not installed: pip install 'handgrad[peers]'"
+    assert missing("backpack") == "backpack is not installed: pip install 'handgrad[peers]'"
     assert missing("native") is None
     monkeypatch.setattr(contestants, "find_spec", lambda _: object())
     assert missing("jax") is None

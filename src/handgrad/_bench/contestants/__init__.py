@@ -49,6 +49,7 @@ YARDSTICK = "matmul"
 """Who computes something else, as large."""
 
 _NEEDS = {"jax": "jax", "opacus": "opacus", "functorch": "opacus", "backpack": "backpack"}
+_INSTALLED_BY = {"jax": "jax", "opacus": "'handgrad[peers]'", "backpack": "'handgrad[peers]'"}
 
 
 def own_name(algorithm: str) -> str:
@@ -78,4 +79,6 @@ def enter(name: str, task: Task) -> Entry:
 def missing(name: str) -> str | None:
     """Why a peer has to be left out altogether, or None."""
     package = _NEEDS.get(name)
-    return f"{package} is not installed" if package and find_spec(package) is None else None
+    if package is None or find_spec(package) is not None:
+        return None
+    return f"{package} is not installed: pip install {_INSTALLED_BY[package]}"
