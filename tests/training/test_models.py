@@ -190,6 +190,19 @@ WRONG = {
         layer('type = "Conv2d"\nin_channels = 3\nout_channels = 2\nkernel_size = 3'),
         r"(?s)layer 0 \(Conv2d\), input \(2, 1, 8, 8\): conv2d: input and weight disagree about channels",
     ),
+    "eps": (
+        layer('type = "GroupNorm"\nnum_groups = 1\neps = -1'),
+        r"layer 0 \(GroupNorm\), input \(2, 1, 8, 8\): eps must be above 0, got -1$",
+    ),
+    "no eps": (layer('type = "LayerNorm"\neps = 0.0'), r"layer 0 \(LayerNorm\), .*: eps must be above 0, got 0\.0$"),
+    "momentum": (
+        layer('type = "BatchNorm2d"\nmomentum = 1.5'),
+        r"layer 0 \(BatchNorm2d\), .*: momentum must be from 0 to 1, got 1\.5$",
+    ),
+    "infinite": (
+        layer('type = "LeakyReLU"\nnegative_slope = inf'),
+        r"layer 0 \(LeakyReLU\), .*: negative_slope must be a finite number, got inf$",
+    ),
     "too large": (
         layer('type = "Conv2d"\nout_channels = 2\nkernel_size = 9'),
         r"layer 0 \(Conv2d\), input \(2, 1, 8, 8\): ",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
@@ -41,6 +42,11 @@ REFUSALS = (
     IndexError,
     ArithmeticError,
 )  # of a constructor, or of an input's shape
+# What torch.nn takes at any value, and turns into NaN for images that the probe does not see.
+RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
+    "eps": ("must be above 0", lambda value: value > 0),
+    "momentum": ("must be from 0 to 1", lambda value: 0 <= value <= 1),
+}
 NOT_HERE = ("self", "device", "dtype", "args", "kwargs")  # the run has a device and a dtype of its own
 
 
@@ -87,6 +93,7 @@ class Model:
         needed = inspect.signature(cls).parameters
         try:
             inferred = {name: infer(x) for name, infer in INFERRED.items() if name in needed and name not in entry}
+            _check_numbers(entry)
             given = inferred | {key: _tuples(value) for key, value in entry.items()}
             arguments = {name: given[name] for name in needed if name in given}  # in the order of the signature
             layer = cls(**arguments)
@@ -96,6 +103,16 @@ class Model:
             place = f"{self.source}: layer {index} ({entry['type']}), input {tuple(x.shape)}"
             raise HandgradError(f"{place}: {problem}") from problem
         return layer, {"type": entry["type"], **arguments}, y
+
+
+def _check_numbers(entry: dict[str, Any]) -> None:
+    for name, value in entry.items():
+        if isinstance(value, int | float):
+            if not math.isfinite(value):
+                raise ValueError(f"{name} must be a finite number, got {value}")
+            needed, fits = RANGES.get(name, ("", lambda _: True))
+            if not fits(value):
+                raise ValueError(f"{name} {needed}, got {value}")
 
 
 def _probe_training(layer: Layer, x: Tensor) -> None:
