@@ -229,4 +229,77 @@ dx[idx] += dy * (1 - y ** 2)
         {"x": "dx"},
         {"x": "overwrite-instead-of-accumulate"},
     ),
+    (
+        "sign_and_slope_of_a_loss",
+        """
+import numpy as np
+rng = np.random.default_rng(5)
+x, t, W = rng.normal(size=(7, 3)), rng.normal(size=(7, 2)), rng.normal(size=(3, 2))
+a = 1 / (1 + np.exp(-(x @ W)))
+loss = 0.5 * ((a - t) ** 2).sum()
+dW = x.T @ ((t - a) * a)
+""",
+        "loss",
+        None,
+        {"W": "dW"},
+        {"W": "derivative-of-activation-wrong"},
+    ),
+    (
+        "last_sample_averaged",
+        """
+import numpy as np
+rng = np.random.default_rng(5)
+x, w = rng.normal(size=(3, 2, 6, 6)), rng.normal(size=(4, 2, 3, 3))
+out = np.zeros((3, 4, 4, 4))
+for i in range(4):
+    for j in range(4):
+        out[:, :, i, j] = np.tensordot(x[:, :, i:i + 3, j:j + 3], w, ((1, 2, 3), (1, 2, 3)))
+dout = rng.normal(size=(3, 4, 4, 4))
+for n in range(3):
+    dw = np.zeros_like(w)
+    for i in range(4):
+        for j in range(4):
+            dw += dout[n, :, i, j][:, None, None, None] * x[n, :, i:i + 3, j:j + 3]
+dw = dw / 3
+""",
+        "out",
+        "dout",
+        {"w": "dw"},
+        {"w": "one-sample-only"},
+    ),
+    (
+        "channels_last_kernel",  # (kh, kw, C, O), all of size 3
+        """
+import numpy as np
+rng = np.random.default_rng(0)
+x, w = rng.normal(size=(2, 6, 7, 3)), rng.normal(size=(3, 3, 3, 3))
+out = np.zeros((2, 4, 5, 3))
+for i in range(3):
+    for j in range(3):
+        out += x[:, i:i + 4, j:j + 5, :] @ w[i, j]
+dout = rng.normal(size=out.shape)
+dw = np.zeros_like(w)
+for i in range(3):
+    for j in range(3):
+        dw[i, j] = np.einsum('nhwo,nhwc->oc', dout, x[:, i:i + 4, j:j + 5, :])
+""",
+        "out",
+        "dout",
+        {"w": "dw"},
+        {"w": "channels-swapped"},
+    ),
+    (
+        "where_a_huber_loss_bends",
+        """
+import torch
+p, t = torch.randn(9) * 2, torch.randn(9)
+e = p - t
+L = torch.where(e.abs() < 1, 0.5 * e ** 2, e.abs() - 0.5).sum()
+gp = torch.where(p.abs() < 1, e, e.sign())
+""",
+        "L",
+        None,
+        {"p": "gp"},
+        {"p": "mask-from-wrong-tensor"},
+    ),
 ]

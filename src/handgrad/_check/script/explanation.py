@@ -72,16 +72,16 @@ def _named(edit: Edit, repair: Repair, posted: World, seconds: Sequence[World]) 
     if divided and edit.cause in _CONSTANTS and len(repair.edits) == 1 and not repair.closer.slips:
         name = factor_name((), posted, seconds)
         return (name[0], f"{edit.message}: {name[1]}") if name else (edit.cause, edit.message)
-    if edit.cause in ("overwrite-instead-of-accumulate", "wrong-reduction-axes") and len(repair.edits) == 1:
-        sample = _only_sample(posted)
+    if edit.cause in ("overwrite-instead-of-accumulate", "wrong-reduction-axes"):
+        sample = _only_sample(posted, [other for other in repair.edits if other is not edit])
         if sample is not None:
             return "one-sample-only", f"{edit.message}: only sample {sample} of the batch is left"
     return edit.cause, edit.message
 
 
-def _only_sample(world: World) -> int | None:
-    """The sample whose gradient alone the claim is."""
-    user, grad_output = gradient(attempt(world, ())), world.grad_output
+def _only_sample(world: World, edits: Sequence[Edit]) -> int | None:
+    """The sample whose gradient alone the claim is, once other slips are undone."""
+    user, grad_output = gradient(attempt(world, edits)), world.grad_output
     if user is None or not grad_output.dim() or len(grad_output) < 2:
         return None
     for sample in (len(grad_output) - 1, 0):
@@ -106,6 +106,8 @@ def _from_closer(repair: Repair, posted: World, seconds: Sequence[World]) -> lis
             cause, message = (name[0], f"off by the factor {name[1]}") if name else (None, message)  # type: ignore[assignment]
         if cause == "kernel-axes-transposed" and all(map(_has_batch, (posted, *seconds))):
             cause = "height-width-swapped"
+        elif cause == "kernel-axes-transposed" and any(_is_channel(posted, axis) for axis in (-1, -2)):
+            cause = "channels-swapped"  # (kh, kw, C, O)
         hidden = latent and factor is None and cause != "wrong-rank"  # a shape shows at every size
         found.append(_Slip(cause, message, place.line, place.column, hidden, repair, factor))
     return found
@@ -114,6 +116,18 @@ def _from_closer(repair: Repair, posted: World, seconds: Sequence[World]) -> lis
 def _has_batch(world: World) -> bool:
     """Whether the variable is one of images, as grad_output is, at these sizes: a kernel has no batch."""
     return world.grad_output.dim() == 4 and world.shape[0] == len(world.grad_output)
+
+
+def _is_channel(world: World, axis: int) -> bool:
+    """Whether an axis of the variable is one of the output too: each index along it makes one index there."""
+    size, g = world.shape[axis], world.grad_output
+    for place in (at for at, count in enumerate(g.shape) if count == size > 1):
+        alone = torch.zeros_like(g)
+        alone.select(place, 0).copy_(g.select(place, 0))
+        gradient_of_one = world.derivative.vjp(alone).movedim(axis, 0)
+        if bool(gradient_of_one[0].any()) and not bool(gradient_of_one[1:].any()):
+            return True
+    return False
 
 
 def _same_count(world: World) -> bool:

@@ -32,6 +32,8 @@ def terms(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]
     if isinstance(node.op, ast.Add | ast.Sub):
         other = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
         yield "wrong-sign", f"`{text}` has the wrong sign", lambda new: ast.BinOp(new.left, other, new.right)
+        if isinstance(node.op, ast.Sub):
+            yield "wrong-sign", f"`{text}` is the wrong way round", lambda new: ast.BinOp(new.right, new.op, new.left)
         weights = [name for name in names_read(node.right) if scope.part(name) in scope.inputs]
         message = f"`{scope.program.text(node.right)}` is not part of the derivative"
         yield ("regularizer-included" if weights else None), message, kept("left")
@@ -43,10 +45,10 @@ def terms(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]
 
 
 def signs(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
-    """A variable of the forward pass with the wrong sign wherever it stands in a line: the sine of a rotation."""
-    if not isinstance(node, ast.Assign | ast.AugAssign | ast.Return) or not any(map(_adds, ast.walk(node))):
+    """A variable of the forward pass with the wrong sign in every sum of a line: the sine of a rotation."""
+    if not isinstance(node, ast.Assign | ast.AugAssign | ast.Return):
         return
-    for name in dict.fromkeys(names_read(node)):
+    for name in dict.fromkeys(name for inner in ast.walk(node) if _adds(inner) for name in names_read(inner)):
         if scope.names.get(name) and scope.part(name) not in scope.gradients:
             yield "wrong-sign", f"`{name}` has the wrong sign in `{scope.program.text(node)}`", _negated(name)
 
@@ -74,7 +76,7 @@ def derivatives(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, 
         return
     for side, other in (("left", node.right), ("right", node.left)):
         shape, text = scope.shape_of(other), scope.program.text(other)
-        if _gradient_in(getattr(node, side), scope) and not _gradient_in(other, scope) and shape:
+        if _is_gradient(getattr(node, side), scope) and not _is_gradient(other, scope) and shape:
             for name in [name for name, size in scope.names.items() if size == shape and name in scope.forward]:
                 for form in ("{0} * (1 - {0})", "1 - {0} ** 2", "({0} > 0)", "{0}"):
                     right = form.format(name)
@@ -83,8 +85,11 @@ def derivatives(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, 
                     )  # fmt: skip
 
 
-def _gradient_in(node: ast.AST, scope: Scope) -> bool:
-    return any(scope.part(name) in scope.gradients for name in names_read(node))
+def _is_gradient(node: ast.expr, scope: Scope) -> bool:
+    """Whether a gradient stands in it, or what a loss hands back: the difference of two tensors."""
+    inside = [inner for inner in ast.walk(node) if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Sub)]
+    differs = any(scope.shape_of(inner.left) and scope.shape_of(inner.right) for inner in inside)
+    return differs or any(scope.part(name) in scope.gradients for name in names_read(node))
 
 
 def _beside(side: str, right: str) -> Make:

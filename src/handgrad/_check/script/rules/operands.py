@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..edits import Make, Scope
 from ..program import copied
-from .making import named
+from .making import named, names_read
 
 
 def operand(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
@@ -64,21 +64,29 @@ def _times(name: str) -> Make:
 
 
 def compared(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
-    """Another variable in a mask."""
-    if not isinstance(node, ast.Compare) or not isinstance(node.left, ast.Name):
+    """Another variable in a mask: `p.abs() < 1` for `(p - t).abs() < 1`."""
+    if not isinstance(node, ast.Compare):
         return
-    used, shape = node.left.id, scope.shape_of(node.left)
-    for name, other in scope.names.items():
-        if name != used and other == shape:
+    for used in dict.fromkeys(names_read(node.left)):
+        for name in [name for name, shape in scope.names.items() if name != used and shape == scope.names.get(used)]:
             cause = "mask-from-gradient" if scope.part(used) in scope.gradients else "mask-from-wrong-tensor"
             message = f"the mask is made from `{used}` where `{name}` belongs"
-            yield cause, message, _compare(name, node.ops)
+            yield cause, message, _compare(used, name, node.ops)
             if isinstance(node.ops[0], ast.Lt | ast.GtE):  # an output of ReLU is never below 0
-                yield cause, message, _compare(name, [ast.LtE() if isinstance(node.ops[0], ast.Lt) else ast.Gt()])
+                other = ast.LtE() if isinstance(node.ops[0], ast.Lt) else ast.Gt()
+                yield cause, message, _compare(used, name, [other])
 
 
-def _compare(name: str, operators: list[ast.cmpop]) -> Make:
-    return lambda node: ast.Compare(ast.Name(name, ast.Load()), operators, node.comparators)
+def _compare(used: str, right: str, operators: list[ast.cmpop]) -> Make:
+    return lambda node: ast.Compare(_Renaming(used, right).visit(copied(node.left)), operators, node.comparators)
+
+
+class _Renaming(ast.NodeTransformer):
+    def __init__(self, used: str, right: str) -> None:
+        self.used, self.right = used, right
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.Name(self.right, node.ctx) if node.id == self.used else node
 
 
 def update(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
