@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -13,9 +15,9 @@ def check_tensors(operation: str, **tensors: object) -> None:
     for name, tensor in tensors.items():
         if not isinstance(tensor, Tensor):
             raise error(operation, f"{name} is no tensor", _hint(tensor), **{name: type(tensor).__name__})
-    devices = {name: tensor.device for name, tensor in tensors.items() if isinstance(tensor, Tensor)}
-    if len(set(devices.values())) > 1:
-        raise error(operation, "the devices differ", **devices)
+    given = cast("dict[str, Tensor]", tensors)
+    if len({tensor.device for tensor in given.values()}) > 1:
+        raise error(operation, "the devices differ", **{name: tensor.device for name, tensor in given.items()})
 
 
 def facts(tensor: Tensor) -> tuple[torch.Size, str]:

@@ -85,8 +85,8 @@ def test_a_wrong_step_does_not_pass(bench: ModuleType, monkeypatch: pytest.Monke
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["handgrad", "eager"])
 def test_memory_of_a_step_is_at_least_its_activations(name: str, bench: ModuleType) -> None:
-    """Of the first convolution at least ReLU's output is there until the backward pass, and its gradient."""
-    assert bench.peak_memory(name, "cnn", batch=64, threads=1) > 2 * 64 * 32 * 28 * 28 * 4
+    """Of the first convolution's output at least the gradient is there as a whole."""
+    assert bench.peak_memory(name, "cnn", batch=64, threads=1) > 64 * 32 * 28 * 28 * 4
 
 
 def test_a_table_and_who_was_left_out(bench: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,6 +105,15 @@ def test_a_mean_of_numbers_far_from_zero_is_taken_twice(name: str) -> None:
     torch.testing.assert_close(backward(grad).double(), expected_backward(grad.double()), rtol=0, atol=1e-5)
 
 
+def test_a_channel_that_is_constant_has_no_variance() -> None:
+    """The mean of equal numbers is rounded, and what it is off by must not make up a variance."""
+    layer = layers.BatchNorm1d(64, momentum=1.0)
+    y, backward = layer(torch.linspace(1e3, 1e10, 64).expand(1001, 64))
+    torch.testing.assert_close(y, torch.zeros_like(y), rtol=0, atol=0.05)  # a rounding error of the input makes 3e5
+    assert layer.running_var.equal(torch.zeros(64))
+    assert backward(torch.ones_like(y)).isfinite().all()
+
+
 def test_halves_in_evaluation_without_scale_stay_halves() -> None:
     layer, x = layers.BatchNorm1d(3, affine=False).eval(), torch.randn(5, 3).half()
     y, backward = layer(x)

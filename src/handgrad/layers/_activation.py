@@ -24,7 +24,7 @@ class ReLU(Layer, nn.ReLU):
     @repeatable
     def forward(self, input: Tensor, over: bool = False, again: Again | None = None) -> tuple[Tensor, Pullback]:
         output = F.relu(input, inplace=over)
-        y: Callable[[], Tensor] = (lambda: output) if again is None else Again(lambda: again.take().relu_())
+        y: Callable[[], Tensor] = (lambda: output) if again is None else Again(lambda: again.compute().relu_())
 
         @fresh
         def backward(grad_output: Tensor, over: bool = False) -> Tensor:

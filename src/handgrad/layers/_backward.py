@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from torch import Tensor
 
 from .._context import by_hand
-from ..per_sample._samples import Samples, collected_by, collecting
+from ..per_sample._samples import Samples, collected_by
 
 if TYPE_CHECKING:
     from ._layer import Layer
@@ -28,25 +28,19 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Again:
-    """A tensor that the backward pass computes once more, to the last bit, when it first needs it.
+    """A tensor that the backward pass computes once more, to the last bit, instead of keeping it.
 
-    `compute` returns new memory each time. It is held until `free`, for several may need it.
+    `compute` returns new memory each time.
     """
 
     def __init__(self, compute: Callable[[], Tensor]) -> None:
-        self._compute = compute
+        self.compute = compute
         self._held: Tensor | None = None
 
     def __call__(self) -> Tensor:
-        """The tensor, to read."""
-        held = self._held = self._compute() if self._held is None else self._held
+        """The tensor, to read: several may need it, so it is held until `free`."""
+        held = self._held = self.compute() if self._held is None else self._held
         return held
-
-    def take(self) -> Tensor:
-        """The tensor, to write over it, for the only one who needs it."""
-        taken = self()
-        self.free()
-        return taken
 
     def free(self) -> None:
         """Hold it no longer."""
@@ -104,7 +98,6 @@ class Returned:
         gradient, check = self._kept
         check(grad_output)
         with by_hand(), nullcontext() if per_sample is None else collected_by(per_sample):
-            over = over and collecting() is None  # which refers to gradients
             wishes = {"needs_input": needs_input, "once": once, "over": over}
             asked = {name: wish for name, wish in wishes.items() if takes(gradient, name)}
             grad_input = gradient(grad_output.detach(), **asked)

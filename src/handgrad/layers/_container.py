@@ -126,7 +126,7 @@ class Residual(Layer, PlainResidual):
             return torch.add(dx, around, out=dx if through.fresh else None)
 
         f, s = through.again, again if self.shortcut is None else past.again
-        repeat = None if f is None or s is None else Again(lambda: f.take().add_(s()))
+        repeat = None if f is None or s is None else Again(lambda: f.compute().add_(s()))
         return torch.add(output, around, out=output if body._is_fresh() else None), repeating(backward, repeat)
 
 

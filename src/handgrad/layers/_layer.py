@@ -8,6 +8,7 @@ with its source as a comment, the forward pass, and nested in it the backward pa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import ClassVar, Protocol, cast, overload
 
 import torch
@@ -84,8 +85,8 @@ class Layer(nn.Module):
 
     def _is_unwatched(self) -> bool:
         """Whether only what the class says happens to input and output: a hook could keep them, or look at them."""
-        everywhere = modules._global_forward_hooks, modules._global_forward_pre_hooks
-        return not any((self._forward_hooks, self._forward_pre_hooks, *everywhere, "forward" in vars(self)))
+        everywhere = modules._global_forward_hooks or modules._global_forward_pre_hooks
+        return not (self._forward_hooks or self._forward_pre_hooks or everywhere or "forward" in self.__dict__)
 
     def _computed(self, input: Tensor, **options: object) -> tuple[Tensor, Backward]:
         self._check_input(input)
@@ -174,7 +175,8 @@ def _given(tensors: Mapping[str, Tensor | None]) -> dict[str, Tensor]:
 
 def _add(parameter: nn.Parameter, gradient: Tensor) -> None:
     if parameter.grad is None:
-        with torch.inference_mode(False):  # an optimizer cannot use a tensor that was made under inference mode
+        # an optimizer cannot use a tensor that was made under inference mode
+        with torch.inference_mode(False) if torch.is_inference_mode_enabled() else nullcontext():
             parameter.grad = torch.empty_like(parameter)  # in the parameter's memory layout too: fused ones want it
         parameter.grad.copy_(gradient)
     else:

@@ -128,17 +128,13 @@ class _BatchNormNd(_Norm):
         n = max(count, 1)  # of an empty batch all sums are 0, and so are its gradients
         mean = input.sum(axes, keepdim=True) / n
         centred = torch.sub(input, mean, out=input if over else None)
-        missed = (
-            centred.sum(axes, keepdim=True) / n
-        )  # ρ: a mean of numbers far from 0 is rounded as coarsely as they are
-        output = centred.square()  # which would cancel if they were far from 0
+        missed = centred.sum(axes, keepdim=True) / n  # ρ: a mean far from 0 is rounded as coarsely as the numbers are
+        output = centred * centred  # which would cancel if they were far from 0
         variance = (output.sum(axes, keepdim=True) / n).addcmul_(missed, missed, value=-1).clamp_min_(0)
         rate = (variance + self.eps).rsqrt()
         scale = rate if self.weight is None else rate * self.weight.view(shape)
         shift = -missed * scale if self.bias is None else self.bias.view(shape) - missed * scale
-        torch.addcmul(
-            shift, centred, scale, out=output
-        )  # in the squares' memory: new one takes longer than the product
+        torch.addcmul(shift, centred, scale, out=output)  # in the squares' memory: new memory takes longer than this
         if self.training:
             self._track((mean + missed).flatten(), variance.flatten(), count)
 
