@@ -153,8 +153,10 @@ ACTIVATIONS = [
     ("relu", "mask-from-gradient", lambda g, input: g * (g > 0)),
     ("relu", "mask-from-wrong-tensor", lambda g, input: g * (input < 0)),
     ("leaky_relu", "mask-missing", lambda g, input: g),
+    ("leaky_relu", "mask-from-wrong-tensor", lambda g, input: torch.where(input > 0, 0.01 * g, g)),
     ("leaky_relu", "mask-from-gradient", lambda g, input: torch.where(g > 0, g, 0.0 * g)),
     ("sigmoid", "derivative-of-activation-wrong", lambda g, input: g),
+    ("sigmoid", "derivative-of-activation-wrong", lambda g, input: g * input.sigmoid() * (1 + input.sigmoid())),
     ("sigmoid", "derivative-of-activation-wrong", lambda g, input: g * input * (1 - input)),
     ("sigmoid", "derivative-of-activation-wrong", lambda g, input: g * dsigmoid(torch.sigmoid(input))),
     ("tanh", "derivative-of-activation-wrong", lambda g, input: g * (1 - torch.tanh(input))),
@@ -381,6 +383,12 @@ SOFTMAX = [
 @pytest.mark.parametrize(("name", "cause", "wrong"), SOFTMAX)
 def test_a_slip_in_softmax_is_named(name, cause, wrong):
     assert causes(name, "input", wrong, True) == [cause]
+
+
+@KNOWN
+def test_a_decay_of_the_weights_beside_a_mean(known):
+    wrong = causes("linear", "weight", lambda g, input, weight, **_: g.T @ input / len(g) + 0.3 * weight, known)
+    assert wrong == ["regularizer-included", "mean-instead-of-sum"]
 
 
 @KNOWN

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..slips import Backwards, Linear
-from ..slips.elementwise import Activation, activation_slips
+from ..slips.activation import Activation
+from ..slips.elementwise import activation_slips
 from . import convolutions, products
 from .operation import Known, Operation, Options, Roles, Setting
 

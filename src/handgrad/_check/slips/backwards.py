@@ -15,6 +15,7 @@ from .elementwise import elementwise
 from .inside import inside
 from .products import products
 from .reductions import per_sample, reductions
+from .regularized import regularized
 from .unknown import unknown_derivative
 
 
@@ -79,38 +80,6 @@ def _gradient_of(draw: Draw, other: str, g: Tensor) -> Tensor:
     return draw.case.vjp(g)[other]
 
 
-def _regularized(draw: Draw) -> Backwards:
-    """U − T = λ · w, λ read off where it is known to the digit.
-
-    λ > 0 and the same whatever grad_output is: a decay that was forgotten has λ < 0, and is another slip.
-    """
-    weight = draw.input.to(draw.truth.dtype)
-    if draw.user.shape != weight.shape or not weight.abs().max() > 0 or weight.numel() < 2:
-        return
-    for letter, addition in (("w", weight), ("sign(w)", weight.sign())):
-        rate = float(((draw.user - draw.truth) * addition).sum() / (addition**2).sum())
-        if rate > 1e-12 and draw.equal(draw.user, draw.truth + rate * addition) and _is_added(draw, rate * addition):
-            message = f"{rate:.6g}·{letter} is added to the gradient, w = `{draw.name}`"
-            fix = "leave the weight decay to the optimizer"
-            yield (
-                (Slip("regularizer-included", (f"λ·{letter}", f"{rate:.4g}"), message, fix),),
-                partial(_plus, draw, rate * addition),
-            )
-
-
-def _is_added(draw: Draw, addition: Tensor) -> bool:
-    """Whether it is what the gradient of another grad_output has too; a loss may multiply the whole by its own."""
-    again = draw.case.rerun(2 * draw.g)[draw.name] if draw.case.rerun is not None else None
-    if again is None or again.shape != draw.truth.shape:
-        return draw.case.rerun is None
-    right, again = draw.backward(2 * draw.g), again.to(draw.truth.dtype)
-    return draw.equal(again, right + addition) or (not draw.g.dim() and draw.equal(again, right + 2 * addition))
-
-
-def _plus(draw: Draw, addition: Tensor, g: Tensor) -> Tensor:
-    return draw.backward(g) + addition
-
-
 def _stepped(draw: Draw) -> Backwards:
     """The backward pass at a weight that was updated before: U = BW at w − lr·dw."""
     if draw.user.shape != draw.truth.shape:
@@ -135,7 +104,7 @@ _TABLE: tuple[tuple[frozenset[str] | None, Callable[[Draw], Backwards]], ...] = 
     (frozenset({"averaged-overlap"}), _averaged),
     (copies.CAUSES, copies.copies),
     (frozenset({"wrong-return-order"}), _other_gradients),
-    (frozenset({"regularizer-included"}), _regularized),
+    (frozenset({"regularizer-included"}), regularized),
     (frozenset({"updated-weight"}), _stepped),
     (frozenset({"wrong-operand-order", "transposed"}), products),
 )

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from . import Backwards, Slip
+from .activation import slopes
 from .draw import Draw
-from .elementwise import slopes
 
 UNKNOWN = "unknown"  # believed where nothing else explains it
 

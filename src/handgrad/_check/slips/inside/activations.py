@@ -8,7 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..elementwise import Activation, activation_slips, slopes
+from ..activation import Activation, slopes
+from ..elementwise import activation_slips
 from .elsewhere import at_another
 from .places import Place, close, local, probe, same_shape, value
 from .recording import Record, Step
