@@ -6,26 +6,43 @@ numbers are woven into vectors, and every product and sum is one of whole vector
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 from torch import Tensor
 
-from .._geometry import ConvGeometry
+from .._geometry import ConvGeometry, spans
 from .._layout import room
 from . import gemm
 from .costs import sizes
 from .gemm import fields, five, plan, run_table, three
 from .gemm.lanes_table import lanes_table
+from .gemm.machine import kind
 from .gemm.tables import Layout
 
 NARROW = 4  # channels of a group, on either side
+ROOM = 8 << 20  # bytes a thread: whole rows are woven
 
 
 def refusal(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:
-    """What `gemm` refuses, and groups that are not narrow."""
+    """What `gemm` refuses, groups that are not narrow, and rows so long that a few of them are more than `ROOM`."""
     _, O, per_group = sizes(op, a, b, geometry)
-    if geometry.groups == 1 or max(per_group, O // geometry.groups) > NARROW:
+    channels = max(per_group, O // geometry.groups)
+    if geometry.groups == 1 or channels > NARROW:
         return f"each group must have at most {NARROW} channels, and there must be several groups"
-    return gemm.refusal(op, a, b, geometry)
+    if (refused := gemm.refusal(op, a, b, geometry)) or _rows_at_once(geometry, channels) <= ROOM:
+        return refused
+    return f"a row of {max(geometry.input[-1], geometry.output[-1])} positions would take more than 8 MiB a thread"
+
+
+def _rows_at_once(geometry: ConvGeometry, channels: int) -> int:
+    """At most so many bytes of whole rows, a vector a position: what one row's windows see, and results beside.
+
+    A stride's rows of dx are computed at once, where they see the same.
+    """
+    length = max(geometry.padded[-1], geometry.output[-1]) + 8 * geometry.stride[-1]  # what the last tile adds
+    seen = prod(spans(geometry.kernel, geometry.dilation)[-2:-1]) * prod(geometry.kernel[:-2])
+    return kind(8).machine.vector * length * (channels * seen + prod(geometry.stride[-2:-1]) + 2)
 
 
 def conv(x: Tensor, w: Tensor, geometry: ConvGeometry, bias: Tensor | None = None) -> Tensor:
