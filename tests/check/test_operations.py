@@ -132,7 +132,7 @@ def test_channels_last_is_recognised_and_its_gradients_come_in_that_layout(x, w,
     torch.testing.assert_close(found.output, output)
 
 
-@pytest.mark.parametrize("dims", ["one sample", "one image", "one kernel a channel", "columns"])
+@pytest.mark.parametrize("dims", ["one sample", "one image", "one kernel a channel", "channels exchanged", "columns"])
 def test_other_layouts_of_a_convolution_are_recognised(dims):
     x, w = image()
     if dims == "one sample":
@@ -141,6 +141,8 @@ def test_other_layouts_of_a_convolution_are_recognised(dims):
         inputs, y = {"x": x[0, 0], "w": w[0, 0]}, F.conv2d(x[:1, :1], w[:1, :1])[0, 0]
     elif dims == "one kernel a channel":
         inputs, y = {"x": x, "w": w[:3, 0]}, F.conv2d(x, w[:3, :1], groups=3)
+    elif dims == "channels exchanged":
+        inputs, y = {"x": x, "w": w.transpose(0, 1).contiguous()}, F.conv2d(x, w)
     else:
         inputs, y = {"x": x, "w": w}, F.conv2d(x, w).flatten(2)
     if dims == "columns":

@@ -14,6 +14,7 @@ from handgrad._check.reading import read
         "dx = conv(g, np.flip(self.W, (2, 3)))",
         "k180 = rot180(kernel)",
         "wf = params['W'][:, :, ::-1, ::-1]",
+        "dx = toeplitz(h[::-1], n).T @ g",  # as signal processing names it
         "for k in range(K):\n    dx[k:k + L] += g * w[K - 1 - k]",
         "for k in range(K):\n    dx[k:k + L] += g * w[-k - 1]",
         "for k in range(K):\n    dx[k:k + L] += g * w[~k]",

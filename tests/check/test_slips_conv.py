@@ -503,6 +503,13 @@ def test_a_full_correlation_padded_for_the_other_axis_and_forced_into_shape():
     assert [finding.cause for finding in found] == ["height-width-swapped"]
 
 
+def test_channels_exchanged_in_one_gradient_a_sample():
+    def dw(g, x, w, o):
+        return dw_per_sample(g, x, w, o).transpose(1, 2)
+
+    assert set(causes_of("weight", ungrouped(dw))) == {"missing-batch-sum", "channels-swapped"}
+
+
 @pytest.mark.parametrize("at", [(-1, -1), (0, slice(None))])
 def test_one_position_of_the_input_of_a_transposed_convolution(at):
     def wrong(g, input, weight, bias, **options):

@@ -160,6 +160,17 @@ def test_one_turn_of_a_loop(keep: str, expected: list[str]) -> None:
     assert causes(recurrent, backward, "x=3x5x4", "w=4x4") == {"x": [], "w": expected}
 
 
+def test_a_loop_over_the_samples_that_keeps_the_last() -> None:
+    def forward(x: Tensor, w: Tensor) -> Tensor:
+        return torch.stack([torch.tanh(one @ w) for one in x])
+
+    def backward(g: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        d = g * (1 - forward(x, w) ** 2)
+        return d @ w.T, x[-1].T @ d[-1]
+
+    assert causes(forward, backward, "x=3x5x4", "w=4x2") == {"x": [], "w": ["one-sample-only"]}
+
+
 @pytest.mark.parametrize(("c", "cause"), [(-1.0, "wrong-sign"), (3.0, "scale-factor")])
 def test_a_constant_on_one_of_two_ways_back(c: float, cause: str) -> None:
     def backward(g: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:

@@ -50,3 +50,18 @@ def test_the_scale_after_given_statistics(divides: bool) -> None:
 
     found = causes(forward, backward, "x=6x4", "gamma=4", "mean=4", "var=4:positive")
     assert found == {"x": ["gamma-missing"], "gamma": [], "mean": [], "var": []}
+
+
+@pytest.mark.parametrize(("forgotten", "expected"), [(False, []), (True, ["gamma-missing"])])
+def test_the_scale_before_the_deviation(forgotten: bool, expected: list[str]) -> None:
+    def forward(x: Tensor, gamma: Tensor) -> Tensor:
+        return gamma[:, None] * (x - x.mean(2, keepdim=True)) / (x.std(2, unbiased=False, keepdim=True) + 1e-5)
+
+    def backward(g: Tensor, x: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor]:
+        deviation = x.std(2, unbiased=False, keepdim=True)
+        h = (x - x.mean(2, keepdim=True)) / (deviation + 1e-5)
+        d = g if forgotten else g * gamma[:, None]
+        dx = (d - d.mean(2, keepdim=True)) / (deviation + 1e-5) - h * (d * h).mean(2, keepdim=True) / deviation
+        return dx, (g * h).sum((0, 2))
+
+    assert causes(forward, backward, "x=2x4x5", "gamma=4") == {"x": expected, "gamma": []}

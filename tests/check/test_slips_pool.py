@@ -160,3 +160,20 @@ def test_windows_reshaped_into_the_image_side_by_side(name):
         for size in ((2, 3, 6, 4), (3, 2, 4, 8))
     ]
     assert [finding.cause for finding in diagnose(draws, "input")] == ["reshape-instead-of-permute"]
+
+
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
+def test_windows_that_lie_on_their_side(name: str) -> None:
+    def wrong(g: Tensor, input: Tensor, **o: Any) -> Tensor:
+        o = {key: pair(value)[::-1] for key, value in o.items()}
+        x = F.pad(input, (0, 20, 0, 20), value=-torch.inf)  # so that every window has room
+        share = (
+            (lambda w: (w == w.amax((2, 3), keepdim=True)) & (w > -torch.inf))
+            if name == "max_pool2d"
+            else torch.ones_like
+        )
+        dx = crop(windows(g, x, o, -torch.inf, share), x, o)[:, :, : input.shape[2], : input.shape[3]]
+        return dx if name == "max_pool2d" else dx / (pair(o["kernel_size"])[0] * pair(o["kernel_size"])[1])
+
+    cases = cases_of(name, "input", wrong, only="R")
+    assert [finding.cause for finding in diagnose(cases, "input", cases)] == ["height-width-swapped"]

@@ -66,13 +66,13 @@ def _flips(node: ast.AST, counters: set[str]) -> bool:
 
 
 def _is_kernel(node: ast.expr) -> bool:
-    """Whether something is named like a kernel: w…, k…, f… for weight, kernel, filter."""
+    """Whether something is named like a kernel: w…, k…, f… for weight, kernel, filter; h, as in signal processing."""
     while isinstance(node, ast.Subscript | ast.Call):
         node = node.func if isinstance(node, ast.Call) else _keyed(node)
         if isinstance(node, ast.Attribute) and node.attr in _LAYOUT:  # w.transpose(0, 1)
             node = node.value
     name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", getattr(node, "value", ""))
-    return str(name).lower().lstrip("_").startswith(("w", "k", "f"))
+    return name == "h" or str(name).lower().lstrip("_").startswith(("w", "k", "f"))
 
 
 _LAYOUT = ("transpose", "swapaxes", "permute", "reshape", "view", "contiguous", "t")

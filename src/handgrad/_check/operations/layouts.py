@@ -43,6 +43,9 @@ SAME = Layout("as it is", lambda t: t, lambda t: t)
 _TURNED = Layout("(I, O)", lambda t: t.mT, lambda t: t.mT if t.dim() == 2 else t)
 _DEPTHWISE = Layout("(C, *K)", lambda t: t.unsqueeze(1), lambda t: t.squeeze(1))
 _KERNEL_LAST = Layout("(*K, C, O)", lambda t: t.movedim((-1, -2), (0, 1)), lambda t: t.movedim((0, 1), (-1, -2)))
+_CHANNELS_EXCHANGED = Layout(
+    "(I, O, *K)", lambda t: t.transpose(0, 1), lambda t: t.transpose(0, 1) if t.dim() > 2 else t
+)
 _ONE_SAMPLE = Layout("(C, *I)", lambda t: t[None], lambda t: t.squeeze(0))
 _ONE_IMAGE = Layout("(*I)", lambda t: t[None, None], lambda t: t.squeeze(0).squeeze(0))
 _CHANNELS_LAST = Layout("(N, *I, C)", lambda t: t.movedim(-1, 1), lambda t: t.movedim(1, -1) if t.dim() > 2 else t)
@@ -102,7 +105,7 @@ def _weights(tensor: Tensor, spatial: int | None) -> Iterator[Layout]:
     yield from (_backwards(layout, spatial) for layout in plain)
 
 
-_KERNELS = {2: (SAME, _KERNEL_LAST), 1: (_DEPTHWISE,), 0: (_ONE_IMAGE,)}
+_KERNELS = {2: (SAME, _KERNEL_LAST, _CHANNELS_EXCHANGED), 1: (_DEPTHWISE,), 0: (_ONE_IMAGE,)}
 
 
 def _backwards(layout: Layout, spatial: int) -> Layout:

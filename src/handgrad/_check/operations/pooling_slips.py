@@ -68,8 +68,19 @@ def pooling_slips(this: Pooling) -> Backwards:
     if len(this.axes) == 2 and this.axes[0] != this.axes[1]:
         yield (SIDEWAYS,), this.sideways
         yield (SIDEWAYS,), lambda g: this.sideways(g).reshape(this.known.input.shape)
+    yield from _turned(this)
     yield from _overlaps(this)
     yield from _laid_out(this)
+
+
+def _turned(this: Pooling) -> Backwards:
+    """Windows that lie on their side: (kw, kh) for (kh, kw), with their strides."""
+    sides = [(axis.kernel, axis.stride, axis.low) for axis in this.axes[::-1]]
+    turned = tuple(replace(a, kernel=k, stride=s, low=p) for a, (k, s, p) in zip(this.axes, sides, strict=True))
+    if turned != this.axes:
+        message = "the windows have height and width exchanged"
+        slip = Slip("height-width-swapped", "windows", message, "the window in the order (height, width)")
+        yield (slip,), replace(this, axes=turned).gradient
 
 
 def _overlaps(this: Pooling) -> Backwards:

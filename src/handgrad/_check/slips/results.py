@@ -47,17 +47,18 @@ def _reordered_axes(draw: Draw, axes: tuple[int, ...]) -> Slip:
     if turned and re.search(r"\.T\b", code) and str(axes)[1:-1] not in code:
         message = "`.T` reverses all axes, where the last two were to be exchanged back"
         return Slip("reversed-axes", axes, message, "`.mT`, or `.transpose(-2, -1)`, exchanges the last two axes only")
-    if len(axes) > 2 and axes == (1, 0, *range(2, len(axes))) and _is_kernel(draw):
+    if _exchanges_channels(draw, axes):
         return Slip("channels-swapped", "permuted", "input and output channels are exchanged", "`.transpose(0, 1)`")
     return Slip("transposed", axes, f"the axes are in the order {axes}", f"`.permute{back}`")
 
 
-def _is_kernel(draw: Draw) -> bool:
-    """Whether it is the gradient of a convolution's weight, whose first axes are then its channels."""
-    bound = draw.bound
-    if bound is None or not bound.operation.spatial or bound.roles.get("weight") != draw.name:
+def _exchanges_channels(draw: Draw, axes: tuple[int, ...]) -> bool:
+    """Whether an order exchanges the channel axes of a convolution's weight, or of one for each sample."""
+    bound, dims = draw.bound, draw.truth.dim()
+    if bound is None or not bound.operation.spatial or bound.roles.get("weight") != draw.name or dims < 3:
         return False
-    return bound.world.is_plain
+    exchanged = (1, 0, *range(2, dims))
+    return bound.world.is_plain and axes in (exchanged, (0, *(1 + axis for axis in exchanged)))
 
 
 def _exchanged(draw: Draw, dims: int) -> Slip:

@@ -67,7 +67,7 @@ def _mean_of_parts(shape: tuple[int, ...], axes: tuple[int, ...], t: Tensor) -> 
 
 def places(record: Record) -> Iterator[Place]:
     """Each normalised tensor with its slips, and the scale that follows it."""
-    done: set[int] = set()
+    done, centred = set[int](), set[int]()
     for step in record.steps.values():
         if done & record.dominators[step.index] & set(step.sources):
             continue  # x̂ of what is normalised already, or x̂ again
@@ -78,6 +78,7 @@ def places(record: Record) -> Iterator[Place]:
                 yield from (_place(record, source, step, form) for form in _forms(found))
                 break
             if (axes := _centred(source, step)) is not None:
+                centred.add(step.index)
                 yield Place(
                     step.index,
                     source.index,
@@ -87,7 +88,7 @@ def places(record: Record) -> Iterator[Place]:
                     place_of(step),
                 )
                 break
-    yield from scales.places(record, done)
+    yield from scales.places(record, done | centred)
 
 
 def _centred(source: Step, step: Step) -> tuple[int, ...] | None:
@@ -119,7 +120,7 @@ def _normalised(source: Step, step: Step) -> Normalised | None:
             centre = z.mean(axes, keepdim=True)
             for centred in (True, False):
                 c = z - centre if centred else z
-                sigma = (c**2).mean(axes, keepdim=True).sqrt() / (h**2).mean(axes, keepdim=True).sqrt()
+                sigma = (c * h).mean(axes, keepdim=True) / (h**2).mean(axes, keepdim=True)  # σ/γ where γ is in it
                 if close(h * sigma, c) and (found := _confirmed(source, step, axes, sigma, centred)):
                     return found
     return None
@@ -143,9 +144,15 @@ def _place(record: Record, source: Step, step: Step, this: Normalised) -> Place:
         slips[(_MEAN,)] = partial(this.back, mean=0.0)
         slips[(_MEAN, _VARIANCE)] = partial(this.back, mean=0.0, variance=0.0)
     slips |= _over_others(this, record.leaf.shape)
+    for path, scale in scales.between(record, source, step):
+        slips[path] = partial(_unscaled, this, scale)
     slips |= _counted(this)
     form = "σ" if close(this.kappa * this.count * this.sigma, torch.ones_like(this.sigma)) else "κ"
     return Place(step.index, source.index, this.back, slips, (("norm", form, step.site),), place_of(step))
+
+
+def _unscaled(this: Normalised, scale: Tensor, g: Tensor) -> Tensor:
+    return this.back(g / scale)
 
 
 def _over_others(this: Normalised, input: torch.Size) -> dict[Path, Back]:

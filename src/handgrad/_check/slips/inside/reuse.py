@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
 from torch import Tensor
 
 from ...reading import read
@@ -21,7 +22,7 @@ def slips(draw: Draw, record: Record) -> Backwards:
             turns.setdefault(step.site, []).append(step)
     for steps in turns.values():
         if len(steps) > 1:
-            yield from _one_turn(record, steps)
+            yield from _one_turn(draw, record, steps)
     if read(draw.case.code).overwrites:
         yield from _one_use(record)
 
@@ -35,7 +36,7 @@ def _one_use(record: Record) -> Backwards:
         yield (slip,), _Once(record, entering, kept).gradient
 
 
-def _one_turn(record: Record, steps: list[Step]) -> Backwards:
+def _one_turn(draw: Draw, record: Record, steps: list[Step]) -> Backwards:
     """Of the places at which the input itself enters a loop, one."""
     entering = [step for step in steps if record.enters(step)]
     if len(entering) != len(steps):
@@ -43,8 +44,17 @@ def _one_turn(record: Record, steps: list[Step]) -> Backwards:
     line = steps[0].line
     message = f"only one turn of the loop contributes (line {line}): `=` stands where the turns must add up"
     for which, kept in (("first", steps[0]), ("last", steps[-1])):
+        once = _Once(record, steps, kept)
+        if len(steps) == draw.batch and _is_of_one_sample(draw, once, steps.index(kept)):
+            continue  # a loop over the samples has a name of its own
         slip = Slip("overwrite-instead-of-accumulate", ("turn", which, steps[0].site), message, "accumulate with `+=`")
-        yield (slip,), _Once(record, steps, kept).gradient
+        yield (slip,), once.gradient
+
+
+def _is_of_one_sample(draw: Draw, once: _Once, sample: int) -> bool:
+    alone = torch.zeros_like(draw.g)
+    alone[sample] = draw.g[sample]
+    return draw.equal(once.gradient(draw.g), draw.backward(alone))
 
 
 class _Once:

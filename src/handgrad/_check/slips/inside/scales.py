@@ -14,11 +14,13 @@ from .recording import Record, Step
 
 _TIMES = {"mul", "multiply"}
 _DIFFERENCES = {"sub", "subtract"}
-_MESSAGE = "the scale γ is missing: the gradient must be multiplied by it"
+_MISSING = Slip(
+    "gamma-missing", None, "the scale γ is missing: the gradient must be multiplied by it", "multiply by γ first"
+)
 
 
 def places(record: Record, normalised: Set[int]) -> Iterator[Place]:
-    """Each product with another tensor behind one of these steps, or behind (x − μ)/σ with given statistics."""
+    """Each product with another tensor behind x̂, or x − μ, or behind (x − μ)/σ with given statistics."""
     given = {step.index for step in record.steps.values() if _is_standardised(record, step)}
     for step in record.steps.values():
         before = record.dominators[step.index]
@@ -29,9 +31,18 @@ def places(record: Record, normalised: Set[int]) -> Iterator[Place]:
         gamma = _other(step, source)
         if gamma is not None and gamma.numel() > 1 and source.tensor.shape == step.tensor.shape:
             factor = gamma.detach().as_subclass(Tensor)
-            slips: dict[Path, Back] = {(Slip("gamma-missing", None, _MESSAGE, "multiply by γ first"),): lambda g: g}
+            slips: dict[Path, Back] = {(_MISSING,): lambda g: g}
             keys = (("gamma", step.site),)
             yield Place(step.index, source.index, partial(torch.mul, factor), slips, keys, place_of(step))
+
+
+def between(record: Record, source: Step, step: Step) -> Iterator[tuple[Path, Tensor]]:
+    """Each γ that something between two steps is multiplied by, as in γ·(x − μ)/σ, with the slip of leaving it out."""
+    for one in record.steps.values():
+        if source.index < one.index <= step.index and one.name in _TIMES and len(one.sources) == 1 and not one.direct:
+            gamma = _other(one, record.steps[one.sources[0]])
+            if gamma is not None and 1 < gamma.numel() < step.tensor.numel() and one.tensor.shape == step.tensor.shape:
+                yield (_MISSING,), gamma.detach().as_subclass(Tensor)
 
 
 def _is_standardised(record: Record, step: Step) -> bool:
