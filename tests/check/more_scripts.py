@@ -302,4 +302,48 @@ gp = torch.where(p.abs() < 1, e, e.sign())
         {"p": "gp"},
         {"p": "mask-from-wrong-tensor"},
     ),
+    (
+        "one_gradient_a_step_of_time",
+        """
+import numpy as np
+rng = np.random.default_rng(3)
+x, w = rng.normal(size=(3, 4, 5)), rng.normal(size=(5, 6))
+y = np.einsum('btd,de->bte', x, w)
+dy = rng.normal(size=y.shape)
+dw = np.einsum('btd,bte->tde', x, dy)
+""",
+        "y",
+        "dy",
+        {"w": "dw"},
+        {"w": "wrong-reduction-axes"},
+    ),
+    (
+        "columns_times_gradient",
+        """
+import torch
+x, w = torch.randn(3, 2, 5, 5), torch.randn(4, 2, 3, 3)
+u = torch.nn.functional.unfold(x, 3)
+out = w.view(4, -1) @ u
+g = torch.randn(3, 4, 9)
+gw = u @ g.transpose(1, 2)
+""",
+        "out",
+        "g",
+        {"w": "gw"},
+        {"w": "transposed"},
+    ),
+    (
+        "batch_and_time_of_one_size",
+        """
+import torch
+x, w = torch.randn(5, 5, 4), torch.randn(4, 3)
+y = x @ w
+dy = torch.randn(5, 5, 3)
+dw = torch.tensordot(x.T, dy, dims=([1, 2], [0, 1]))
+""",
+        "y",
+        "dy",
+        {"w": "dw"},
+        {"w": "reversed-axes"},
+    ),
 ]

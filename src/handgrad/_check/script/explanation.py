@@ -106,6 +106,8 @@ def _from_closer(repair: Repair, posted: World, seconds: Sequence[World]) -> lis
             cause, message = (name[0], f"off by the factor {name[1]}") if name else (None, message)  # type: ignore[assignment]
         if cause == "kernel-axes-transposed" and all(map(_has_batch, (posted, *seconds))):
             cause = "height-width-swapped"
+        elif cause == "missing-batch-sum" and not _is_per_sample(posted, repair):
+            cause, message = "wrong-reduction-axes", "one gradient a step of a sequence: they must be added up, too"
         elif cause == "kernel-axes-transposed" and any(_is_channel(posted, axis) for axis in (-1, -2)):
             cause = "channels-swapped"  # (kh, kw, C, O)
         hidden = latent and factor is None and cause != "wrong-rank"  # a shape shows at every size
@@ -116,6 +118,17 @@ def _from_closer(repair: Repair, posted: World, seconds: Sequence[World]) -> lis
 def _has_batch(world: World) -> bool:
     """Whether the variable is one of images, as grad_output is, at these sizes: a kernel has no batch."""
     return world.grad_output.dim() == 4 and world.shape[0] == len(world.grad_output)
+
+
+def _is_per_sample(world: World, repair: Repair) -> bool:
+    """Whether the first of what must be added up is the first sample's gradient; a loss does not tell."""
+    value, g = gradient(attempt(world, repair.edits)), world.grad_output
+    if value is None or not g.dim() or not value.dim():
+        return True
+    alone = torch.zeros_like(g)
+    alone[0] = g[0]
+    wanted = world.derivative.vjp(alone)
+    return value[0].numel() == wanted.numel() and same(value[0].reshape(wanted.shape), wanted, TOLERANCE)
 
 
 def _is_channel(world: World, axis: int) -> bool:

@@ -35,10 +35,12 @@ def transposition(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str
             yield "transposed", message, lambda new: attribute(transposed_operand(new), "mT")
         return
     shape = scope.shape_of(node)
-    if is_value(node) and shape is not None and len(shape) in (2, 3):
+    whole = is_value(node) or product_operands(node) is not None
+    if whole and shape is not None and len(shape) in (2, 3):
         word = "T" if len(shape) == 2 else "mT"
         text = scope.program.text(node)
-        yield "transposed", f"{text} {shape} is needed transposed", lambda new: attribute(new, word)
+        cause = "reversed-axes" if len(shape) > 2 and reversed_operand(node) is not None else "transposed"
+        yield cause, f"{text} {shape} is needed transposed", lambda new: attribute(new, word)
 
 
 def _exchanged(node: ast.AST, scope: Scope) -> str:
