@@ -62,6 +62,15 @@ def test_the_wrong_gradient_is_wrong_in_the_named_way(entry: Entry) -> None:
             assert truth.matches(u) or proof_of(entry)(truth, u)  # right where the sizes hide the slip
 
 
+@each([e for e in ENTRIES if e.expect == "wrong-reduction-axes" and proof_of(e)])
+def test_another_gradient_of_the_same_total_is_no_sum_over_wrong_axes(entry: Entry) -> None:
+    for truths in truths_of(entry.name):
+        for truth in (truths[name] for name in entry.gradient):
+            u = truth.play.gradients[truth.name]
+            other = u + np.random.default_rng(3).permutation(np.linspace(-1, 1, u.size)).reshape(u.shape)
+            assert u.size < 2 or not proof_of(entry)(truth, other)
+
+
 @each([e for e in ENTRIES if e.like])
 def test_the_forward_is_the_operation_it_is_like(entry: Entry) -> None:
     for truths in truths_of(entry.name):

@@ -14,6 +14,7 @@ import numpy as np
 from .differences import Truth
 from .law import Convolution
 from .play import Array
+from .reductions import softmax_summed, wrongly_summed
 from .table import Entry
 
 Proof = Callable[[Truth, Array], bool]
@@ -173,7 +174,7 @@ ALWAYS: dict[str, Proof] = {
     "padding-not-cropped": lambda t, u: any(t.matches(part) for part in _crops(u, t.at.shape)),
     "tail-lost": _tail_lost,
     "wrong-return-order": lambda t, u: any(Truth(t.play, n).matches(u) for n in t.play.values if n != t.name),
-    "wrong-reduction-axes": lambda t, u: u.shape != t.at.shape and np.isclose(u.sum(), t.totals[2]),
+    "wrong-reduction-axes": wrongly_summed,
     "missing-mean-term": _residual_is_constant,
     "missing-variance-term": _residual_is_x_hat,
     "gamma-missing": _gamma_missing,
@@ -193,6 +194,7 @@ TOPICS: dict[tuple[str, str], Proof] = {
     ("relu", "mask-missing"): lambda t, u: np.array_equal(u, t.play.grad_output),
     ("relu", "mask-from-gradient"): lambda t, u: np.array_equal(u, np.maximum(t.play.grad_output, 0)),
     ("softmax", "softmax-diagonal-only"): _sigmoid_like,
+    ("softmax", "wrong-reduction-axes"): lambda t, u: wrongly_summed(t, u) or softmax_summed(t, u),
 }
 
 
@@ -201,5 +203,5 @@ def proof_of(entry: Entry) -> Proof | None:
     if entry.also:
         return None
     convolution = (entry.like or "").startswith("conv") and "groups" not in entry.geometry
-    found = ALWAYS.get(entry.expect) or TOPICS.get((entry.topic, entry.expect))
+    found = TOPICS.get((entry.topic, entry.expect)) or ALWAYS.get(entry.expect)
     return found or (CONVOLUTION.get(entry.expect) if convolution else None)
