@@ -179,7 +179,7 @@ def test_memory_is_bounded(name: str, size: int) -> None:
 def test_the_cheaper_way_is_taken(
     size: int, groups: int, positions: bool, algorithm: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """64 channels and a kernel of 3 by 3: they cross at L = 64 · 576 / 1.25 / (64 + 64 + 18 · 9) = 102."""
+    """64 channels and a kernel of 3 by 3: by operators they cross at L = 64 · 576 / 1.25 / (64 + 64 + 18 · 9) = 102."""
     taken = []
 
     def noted(name: str, function: Any) -> Any:
@@ -188,22 +188,25 @@ def test_the_cheaper_way_is_taken(
     for name, module, function in (
         ("positions", _positions, "squared_norms"),
         ("gradients", _products, "_squared_norms_by_gradients"),
-        ("kernels", samples, "squared_norms"),
+        ("kernel of pairs", samples, "squared_norms_of_pairs"),
     ):
         monkeypatch.setattr(module, function, noted(name, getattr(module, function)))
-    operand = torch.randn(1, 64, size, size)
+    operand = torch.randn(4, 64, size, size)
     with hg.set_algorithm(algorithm):
         hg.per_sample.conv2d_weight_sqnorm(operand, (64, 64 // groups, 3, 3), operand, padding=1, groups=groups)
-    assert taken == ["positions" if positions else "kernels" if algorithm == "auto" else "gradients"]
+    by_kernel = algorithm == "auto" and groups == 1
+    assert taken == ["kernel of pairs" if by_kernel else "positions" if positions else "gradients"]
 
 
+@pytest.mark.parametrize("algorithm", ["auto", "reference"])
 @pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d"])
-def test_a_norm_whose_pairs_cancel(name: str) -> None:
+def test_a_norm_whose_pairs_cancel(name: str, algorithm: Any) -> None:
     """A nearly constant image under a dy without mean: the pairs' terms are 10¹⁰ times their sum, which is not 0."""
     x = 1 + 1e-4 * torch.randn(4, 128, 6, 6)
     dy = 1e4 * torch.randn(4, 128, 6, 6)
     dy -= dy.mean((2, 3), keepdim=True)
     dy[3] = torch.randn(128, 6, 6)
-    sqnorm = getattr(hg.per_sample, f"{name}_weight_sqnorm")(x, (128, 128, 1, 1), dy)
+    with hg.set_algorithm(algorithm):
+        sqnorm = getattr(hg.per_sample, f"{name}_weight_sqnorm")(x, (128, 128, 1, 1), dy)
     exact = torch.einsum("nohw,nchw->noc", dy.double(), x.double()).square().sum((1, 2))
     torch.testing.assert_close(sqnorm.double(), exact, rtol=0.02, atol=0)

@@ -44,16 +44,18 @@ def gradients(sides: Sides, max_bytes: int, channels: slice = EVERYTHING) -> Ten
 
 
 def squared_norms(sides: Sides, max_bytes: int) -> Tensor:
-    """(N,): of every sample's gradient, by kernels that forget it at once, or a few samples at a time."""
-    if positions_are_cheaper(sides) and _may_look():
-        return _squared_norms_by_positions(sides, max_bytes)
+    """(N,): of every sample's gradient, from pairs of positions where they are cheaper, by kernels or by operators."""
     out = sides.met.new_zeros(sides.samples, dtype=wide(sides.met).to_real())
-    if (own := kernels(sides.seen, sides.met, sides.geometry)) is not None:
+    own, geometry = kernels(sides.seen, sides.met, sides.geometry), padded(sides.geometry, sides.padding_mode)
+    if own is not None and own.by_pairs(sides.seen, sides.met, geometry):
         for piece, x in _read(sides, max_bytes):
-            out[piece] = own.squared_norms(x, sides.met[piece], padded(sides.geometry, sides.padding_mode))
-        return out
-    for piece in sides.pieces(sides.geometry.groups * prod(sides.heights), max_bytes):
-        out[piece] = _squared_norms_by_gradients(sides, piece)
+            found = own.squared_norms_of_pairs(x, sides.met[piece], geometry)
+            out[piece] = _trusted(sides.part(piece), max_bytes, *found)
+    elif positions_are_cheaper(sides) and _may_look():
+        for piece in sides.pieces(_positions.numbers(sides), max_bytes):
+            out[piece] = _trusted(sides.part(piece), max_bytes, *_positions.squared_norms(sides, piece))
+    else:
+        return _squared_norms_by_gradients(sides, max_bytes)
     return out
 
 
@@ -74,18 +76,16 @@ def pairs_are_cheaper(sides: Sides) -> bool:
     return N * L * L * (met + seen) < (L + N) * met * seen
 
 
-def _squared_norms_by_positions(sides: Sides, max_bytes: int) -> Tensor:
-    """(N,): from pairs, but of a sample whose pairs cancel to what may be rounding from its gradient, however small.
+def _trusted(sides: Sides, max_bytes: int, norms: Tensor, together: Tensor) -> Tensor:
+    """(N,): the norms, but of a sample whose pairs cancel to what may be rounding from its gradient, however small.
 
-    A norm that came out as 0 would let a gradient of any size pass for one that needs no clipping.
+    A norm that came out as 0 would let a gradient of any size pass for one that needs no clipping. What is not finite
+    comes from the gradient too, for there may be pairs of what no window reads.
     """
-    out = sides.met.new_zeros(sides.samples, dtype=wide(sides.met).to_real())
-    for piece in sides.pieces(_positions.numbers(sides), max_bytes):
-        out[piece], together = _positions.squared_norms(sides, piece)
-        doubtful = out[piece] < _TRUSTED * torch.finfo(out.dtype).eps * together
-        for n in (piece.start + doubtful.nonzero().flatten()).tolist():
-            out[n] = _squared_norms_by_gradients(sides, slice(n, n + 1))[0]
-    return out
+    doubtful = ~(norms >= _TRUSTED * torch.finfo(norms.dtype).eps * together)
+    for n in doubtful.nonzero().flatten().tolist():
+        norms[n] = _squared_norms_by_gradients(sides.part(slice(n, n + 1)), max_bytes)[0]
+    return norms
 
 
 _TRUSTED = 1000  # times the rounding of what pairs add up to: a norm that is larger is right to a thousandth
@@ -96,11 +96,18 @@ def _may_look() -> bool:
     return torch._C._functorch.peek_interpreter_stack() is None and not torch.compiler.is_compiling()
 
 
-def _squared_norms_by_gradients(sides: Sides, piece: slice) -> Tensor:
-    # (n, G, B/G, L) @ (n, G, L, A/G·K) = (n, G, B/G, A/G·K)
-    dw = sides.rows(piece) @ sides.columns(piece).mT
-    norms: Tensor = torch.linalg.vector_norm(dw.flatten(1), dim=1)
-    return norms.square_()
+def _squared_norms_by_gradients(sides: Sides, max_bytes: int) -> Tensor:
+    """(N,): by kernels that forget a gradient at once, or of a few samples at a time."""
+    out = sides.met.new_zeros(sides.samples, dtype=wide(sides.met).to_real())
+    if (own := kernels(sides.seen, sides.met, sides.geometry)) is not None:
+        for piece, x in _read(sides, max_bytes):
+            out[piece] = own.squared_norms(x, sides.met[piece], padded(sides.geometry, sides.padding_mode))
+        return out
+    for piece in sides.pieces(sides.geometry.groups * prod(sides.heights), max_bytes):
+        # (n, G, B/G, L) @ (n, G, L, A/G·K) = (n, G, B/G, A/G·K)
+        dw = sides.rows(piece) @ sides.columns(piece).mT
+        out[piece] = torch.linalg.vector_norm(dw.flatten(1), dim=1).square_()
+    return out
 
 
 def _gram_by_gradients(sides: Sides, max_bytes: int) -> Tensor:

@@ -6,8 +6,8 @@ are short (`outer.py`). What a geometry means for them is settled in numbers bef
 compiled code is kept (`library.py`), and jobs are drawn by PyTorch's own threads (`launch.py`). The work is divided by
 the geometry alone: on one machine the bits of a result do not depend on the number of threads.
 
-`samples.py` is dw of every sample on its own. The files named `lanes` are kernels for channels that stand alone, which
-`depthwise.py` beside this folder calls.
+`samples.py` is dw of every sample on its own, and `pairs.py` the norm of one that is never made. The files named
+`lanes` are kernels for channels that stand alone, which `depthwise.py` beside this folder calls.
 """
 
 from __future__ import annotations

@@ -28,28 +28,11 @@ def kernel(kind: Kind) -> Any:
     """The kernel for one element type: a function of the address of its table of numbers."""
     size, width = kind.size, kind.width
     pack, rows_of = packing(kind), copying(kind)
-    block, part_of, fill_offsets, fill_slab = pack.block, pack.part_of, pack.fill_offsets, pack.fill_slab
-    clear_run, copy_rows = rows_of.clear_run, rows_of.copy_rows
-    put, turn = rows_of.put, rows_of.turn
+    block, part_of, fill_offsets = pack.block, pack.part_of, pack.fill_offsets
+    fill_slab, fill_dy = pack.fill_slab, pack.fill_dy
+    clear_run, copy_rows, put = rows_of.clear_run, rows_of.copy_rows, rows_of.put
     (R, COLUMNS), SLOT = kind.machine.dots, kind.slot
     tile, squares_of = by_rows(lambda rows: _tile(kind, rows), R), squares(kind)
-
-    @njit
-    def fill_dy(p, to, fresh, n0, ns, d0, h0, hs, w0, ws, m0, ms):
-        """dy of a block in rows of the slab's length, zero between them: (m, sample and row, col)."""
-        rows, cols, line = number(p, f.ROWS), number(p, f.COLS), number(p, f.LINE)
-        en, em, eh, ew = number(p, f.OUT_N), number(p, f.OUT_M), number(p, f.OUT_H), number(p, f.OUT_W)
-        corner = d0 * number(p, f.OUT_D) + h0 * eh + w0 * ew + m0 * em
-        if fresh:
-            clear_run(to, ms * line)
-        for n in range(ns):
-            source = number(p, f.OTHER) + ((n0 + n) * en + corner) * size
-            if em == 1 and ms > 1:
-                for i in range(hs):
-                    turn(to + (n * rows + i) * cols * size, line, source + i * eh * size, ew, ws, ms)
-            else:
-                for m in range(ms):
-                    copy_rows(to + (m * line + n * rows * cols) * size, cols, 1, source + m * em * size, eh, ew, hs, ws)
 
     @njit
     def dots(count, dy, line, slab, table, sums, ms, columns):

@@ -14,7 +14,7 @@ from .tile import mover, number, put_offset
 
 
 def packing(kind: Kind) -> Any:
-    """For one element type: block, part_of, fill_offsets, fill_slab, pack_weight."""
+    """For one element type: block, part_of, fill_offsets, fill_slab, fill_dy, pack_weight."""
     size, width, R = kind.size, kind.width, kind.machine.rows
     move = mover(kind, width)
     rows_of = copying(kind)
@@ -102,6 +102,23 @@ def packing(kind: Kind) -> Any:
                             )
 
     @njit
+    def fill_dy(p, to, fresh, n0, ns, d0, h0, hs, w0, ws, m0, ms):
+        """dy of a block in rows of the slab's length, zero between them: (m, sample and row, col)."""
+        rows, cols, line = number(p, f.ROWS), number(p, f.COLS), number(p, f.LINE)
+        en, em, eh, ew = number(p, f.OUT_N), number(p, f.OUT_M), number(p, f.OUT_H), number(p, f.OUT_W)
+        corner = d0 * number(p, f.OUT_D) + h0 * eh + w0 * ew + m0 * em
+        if fresh:
+            clear_run(to, ms * line)
+        for n in range(ns):
+            source = number(p, f.OTHER) + ((n0 + n) * en + corner) * size
+            if em == 1 and ms > 1:
+                for i in range(hs):
+                    turn(to + (n * rows + i) * cols * size, line, source + i * eh * size, ew, ws, ms)
+            else:
+                for m in range(ms):
+                    copy_rows(to + (m * line + n * rows * cols) * size, cols, 1, source + m * em * size, eh, ew, hs, ws)
+
+    @njit
     def pack_panel(p, a, temporary, at, rows, cs):
         """w[m, c, tap] of some rows m → (tap, c, rows)."""
         taps, T = number(p, f.TAPS), number(p, f.T)
@@ -145,5 +162,10 @@ def packing(kind: Kind) -> Any:
             a += rows * number(p, f.T) * cs * size
 
     return SimpleNamespace(
-        block=block, part_of=part_of, fill_offsets=fill_offsets, fill_slab=fill_slab, pack_weight=pack_weight
+        block=block,
+        part_of=part_of,
+        fill_offsets=fill_offsets,
+        fill_slab=fill_slab,
+        fill_dy=fill_dy,
+        pack_weight=pack_weight,
     )

@@ -1,7 +1,8 @@
 """dw of every sample on its own: the sample is one more index of a job, and nothing is summed over it.
 
 The kernels are those of dw. A part of the positions is then one sample, whose sums are its gradient, stored where the
-partial sums of a batch would be; or they are squared where they are, and only the norm leaves the job.
+partial sums of a batch would be; or they are squared where they are, and only the norm leaves the job. Where an image
+is small, a norm takes less by pairs of positions (`pairs.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..._geometry import ConvGeometry
 from . import ZEROS, fields, five, plan, run_table, seen_in_order, three
 from .lanes_table import lanes_table
 from .machine import kind
+from .pairs_table import pairs_are_faster, pairs_table
 from .tables import Each, Layout, Table, meet_table, outer_is_faster, outer_table
 
 
@@ -38,6 +40,26 @@ def squared_norms(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     parts = x.new_empty(table.jobs // x.shape[0], x.shape[0])  # of the weight
     _run(name, table, x, dy, parts)
     return parts.sum(0)
+
+
+def by_pairs(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> bool:
+    """Whether `squared_norms_of_pairs` can be had of this geometry, and takes less than `squared_norms`."""
+    if 0 in (*x.shape, *dy.shape) or alone(x, dy, geometry):
+        return False
+    M, C = dy.shape[1] // geometry.groups, x.shape[1] // geometry.groups
+    axes, jobs = plan.forward_axes(geometry), x.shape[0] * geometry.groups
+    return pairs_are_faster(axes, jobs, M, C, x.element_size())
+
+
+def squared_norms_of_pairs(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> tuple[Tensor, Tensor]:
+    """x (N, C, *I), dy (N, O, *L) → (N,) and (N,): sums of pairs, and what they could be if no terms cancelled."""
+    N, G = x.shape[0], geometry.groups
+    layout = Layout(five(x), five(dy), (0, 0, 0), (0, 0, 0))  # no weight
+    sizes = N, G, dy.shape[1] // G, x.shape[1] // G, x.element_size()
+    out = x.new_empty(2, G, N)
+    _run("pairs", pairs_table(plan.forward_axes(geometry), *sizes, layout), x, dy, out)
+    norms, together = out.sum(1)
+    return norms, together
 
 
 def _pieces(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Iterator[tuple[Tensor, Tensor]]:

@@ -56,7 +56,7 @@ def follow_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: 
         b = Blocks(1, 1, w, min(M, max(host.machine.rows, plan.WEIGHTS // (channels * size) // 8 * 8)), channels)
     else:
         b = plan.follow_blocks(axes, N, M, C, size, host.machine.rows)
-    numbers, lists, slab = _common(axes, b, layout)
+    numbers, lists, slab = common(axes, b, layout)
     taps = numbers["T"]
     packed = (b.m + host.machine.rows) * taps * b.c * size
     dense = not in_place and _dense(b, M, numbers, host)
@@ -71,7 +71,7 @@ def follow_table(axes: Axes, N: int, G: int, M: int, C: int, size: int, layout: 
     numbers |= {"N": N, "G": G, "M": M, "C": C, "jobs": G * -(-M // b.m) * positions, "positions": positions}
     numbers |= {"line": line, "in_place": int(in_place), "dense": int(dense), "scratch_bytes": at[-1]}
     numbers |= dict(zip(("slab_at", "table_at", "tile_at", "other_at", "linear_at"), at[1:-1], strict=True))
-    return _table(numbers, lists, axes, layout)
+    return table_of(numbers, lists, axes, layout)
 
 
 @lru_cache(maxsize=4096)
@@ -85,7 +85,7 @@ def meet_table(
         b = Blocks(1, 1, plan.evenly(axes[2].count, plan.POSITIONS) // host.width * host.width, b.m, b.c)
     if each:
         b = plan.enough(b, G * N, M, C, host.machine.rows)
-    numbers, lists, slab = _common(axes, b, layout)
+    numbers, lists, slab = common(axes, b, layout)
     taps, (rows, columns) = numbers["T"], host.machine.dots
     line = -(-(numbers["rows"] * b.n * numbers["cols"]) // host.width) * host.width
     sums = -(-b.m // rows) * -(-taps * b.c // columns) * host.slot * size + 2 * host.machine.vector
@@ -93,7 +93,7 @@ def meet_table(
     numbers |= {"line": line, "in_place": int(in_place), "scratch_bytes": at[-1]}
     numbers |= dict(zip(("slab_at", "table_at", "other_at"), at[1:-1], strict=True))
     numbers |= _shared_out(axes, b, (N, G, M, C), taps * size, each)
-    return _table(numbers, lists, axes, layout)
+    return table_of(numbers, lists, axes, layout)
 
 
 @lru_cache(maxsize=4096)
@@ -104,7 +104,7 @@ def outer_table(
     host = kind(size)
     b = plan.outer_blocks(axes, 1 if each else N, M, C, size)
     b = plan.enough(b, G * N if each else G, M, C, host.machine.rows)
-    numbers, lists, slab = _common(axes, b, layout)
+    numbers, lists, slab = common(axes, b, layout)
     taps, wide = numbers["T"], host.machine.vectors(host.machine.rows) * host.width
     depth = b.n * b.h * b.w
     line = -(-depth // host.width) * host.width + host.width  # rows begin in cache lines of different sets
@@ -114,12 +114,18 @@ def outer_table(
     numbers |= {"line": line, "scratch_bytes": at[-1]}
     numbers |= dict(zip(("slab_at", "table_at", "other_at", "linear_at", "tile_at"), at[1:-1], strict=True))
     numbers |= _shared_out(axes, b, (N, G, M, C), taps * size, each)
-    return _table(numbers, lists, axes, layout)
+    return table_of(numbers, lists, axes, layout)
 
 
 @lru_cache(maxsize=4096)
 def outer_is_faster(axes: Axes, N: int, M: int, C: int, size: int) -> bool:
-    """By a count of cycles for N samples, whose constants were measured; a tile takes half a cycle for each vector.
+    """For N samples, by a count of cycles."""
+    outer, dots = cycles(axes, N, M, C, size)
+    return outer < dots
+
+
+def cycles(axes: Axes, N: int, M: int, C: int, size: int) -> tuple[float, float]:
+    """What outer products and dots take, by constants that were measured; a tile takes half a cycle for each vector.
 
     A tile of dots adds up its lanes and is copied, and what lies between two rows is multiplied; outer products need
     windows laid position by position.
@@ -132,7 +138,7 @@ def outer_is_faster(axes: Axes, N: int, M: int, C: int, size: int) -> bool:
     times = -(-positions // (2 * plan.POSITIONS)), -(-positions // plan.STRIP)  # that sums are put down
     dots = -(-M // R) * -(-columns // across) * (R * across / 2 * 1.1 * vectors + 60 * times[0])
     outer = -(-M // high) * -(-columns // (broad * host.width)) * (high * broad / 2 * 1.15 * positions + 25 * times[1])
-    return outer + (columns + M) * positions * (0.9 if width.count >= host.width else 1.8) < dots
+    return outer + (columns + M) * positions * (0.9 if width.count >= host.width else 1.8), dots
 
 
 def _shared_out(
@@ -162,7 +168,7 @@ def _dense(b: Blocks, M: int, numbers: dict[str, int], host: Kind) -> bool:
     return -(-flat // wide) * per_tile > -(-(b.n * b.h * b.w) // wide) * (per_tile + 12)
 
 
-def _common(axes: Axes, b: Blocks, layout: Layout) -> tuple[dict[str, int], tuple[Numbers, ...], int]:
+def common(axes: Axes, b: Blocks, layout: Layout) -> tuple[dict[str, int], tuple[Numbers, ...], int]:
     """The numbers that every kernel needs, the lists they point to, and the elements of a slab."""
     depth, height, width = axes
     phases = list(itertools.product(*(axis.phases for axis in axes)))
@@ -219,7 +225,7 @@ def places(*sizes: int) -> Sequence[int]:
     return [0, *itertools.accumulate(-(-size // 64) * 64 + 64 for size in sizes)]
 
 
-def _table(numbers: dict[str, int], lists: tuple[Numbers, ...], axes: Axes, layout: Layout) -> Table:
+def table_of(numbers: dict[str, int], lists: tuple[Numbers, ...], axes: Axes, layout: Layout) -> Table:
     array = np.array([numbers.get(name, 0) for name in FIELDS], np.int64)
     base = sum(axis.obase * step for axis, step in zip(axes, layout.positions[2:], strict=True))
     return Table(array, lists, numbers["jobs"], numbers["scratch_bytes"], base, numbers.get("pieces", 1))

@@ -30,7 +30,7 @@ def vector_of(kind: Kind) -> ir.VectorType:
     return ir.VectorType(scalar_of(kind), kind.width)
 
 
-def _number(kind: Kind) -> types.Type:
+def number_of(kind: Kind) -> types.Type:
     return types.float32 if kind.size == 4 else types.float64
 
 
@@ -283,7 +283,7 @@ def reader(kind: Kind) -> Any:
             base, element = args
             return builder.load(_address(builder, base, element, kind))
 
-        return _number(kind)(types.intp, types.intp), emit
+        return number_of(kind)(types.intp, types.intp), emit
 
     return get
 
@@ -298,7 +298,7 @@ def writer(kind: Kind) -> Any:
             builder.store(value, _address(builder, base, element, kind))
             return context.get_dummy_value()
 
-        return types.void(types.intp, types.intp, _number(kind)), emit
+        return types.void(types.intp, types.intp, number_of(kind)), emit
 
     return put
 
