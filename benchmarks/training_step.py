@@ -5,11 +5,11 @@
 The CNN has convolutions 1 → 32 → 64 on 28², as in MNIST tutorials; ResNet-20 is CIFAR's (He et al. 2015, section 4.2,
 with projections as shortcuts) on 32². A step is the forward pass, the backward pass and SGD with momentum. All start
 from the same weights; before it is timed, each must have made the step that autograd makes in float64. Explicit
-training frees each activation when its backward pass has run, and steps each layer when its gradients are there. What
-is one child of the network here is a few layers in a row, so that these can write over each other's results.
+training frees each activation when its backward pass has run, and computes again what follows from others that are
+kept. All run as in `handgrad train`: memory that is freed stays in the process, whose pages are handed out only once.
 
-Memory is what one step takes beyond weights, momentum and images: each contestant in a process of its own, after two
-steps. `compile` needs a C++ compiler; whoever cannot run is named and left out.
+Memory is what one step takes beyond weights, momentum and images: each contestant in a process of its own, which gives
+back what is freed, after two steps. `compile` needs a C++ compiler; whoever cannot run is named and left out.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import handgrad as hg
 from handgrad import layers
 from handgrad._bench import memory
 from handgrad._bench.race import race
+from handgrad._training.memory import keep_freed
 
 Step = Callable[[], object]
 SGD = {"lr": 1e-3, "momentum": 0.9}
@@ -233,6 +234,7 @@ def main(network: str, against: str, batch: int, threads: int, seconds: float, f
     if one:
         print(grown(one, network, batch))
         return
+    keep_freed()
     whole = {}
     for name in _known(network, NETWORKS):
         names = ["handgrad", *_known(against, CONTESTANTS)]

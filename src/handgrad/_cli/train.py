@@ -17,6 +17,7 @@ from handgrad._training.optim import OPTIMIZERS, SCHEDULES
 from handgrad._training.private.accounting import ACCOUNTANTS, LEAST_NOISE, shown
 from handgrad._training.private.clipping import CLIPPINGS, LEAST_BOUND
 
+from .here import program
 from .options import Finite, SaveEvery, from_file
 
 if TYPE_CHECKING:
@@ -131,12 +132,14 @@ def train(ctx: click.Context, /, resume: Path | None, out: Path | None, **option
     if options["private"] and ctx.get_parameter_source("model") is ParameterSource.DEFAULT:
         options["model"] = PRIVATE_MODEL
     from handgrad._training.loop import Interrupted
+    from handgrad._training.memory import keep_freed
 
+    keep_freed()
     with _stopping() as asked:
         try:
             _train(Config(**options), resume, out, lambda: bool(asked))
         except Interrupted as folder:
-            click.echo(f"stopped and saved; to go on:\n  handgrad train --resume {shlex.quote(str(folder))}")
+            click.echo(f"stopped and saved; to go on:\n  {program()} train --resume {shlex.quote(str(folder))}")
             ctx.exit(128 + asked[0])
 
 
