@@ -371,18 +371,26 @@ SOFTMAX = [
     ),
     ("log_softmax", "softmax-diagonal-only", lambda g, input, dim: g * (1 - soft(input))),
     ("log_softmax", "wrong-reduction-axes", lambda g, input, dim: g - soft(input) * g.sum(0, keepdim=True)),
-    (
-        "softmax",
-        "mean-instead-of-sum",
-        lambda g, input, dim: soft(input) * (g - (g * soft(input)).mean(-1, keepdim=True)),
-    ),
-    ("log_softmax", "mean-instead-of-sum", lambda g, input, dim: g - soft(input) * g.mean(-1, keepdim=True)),
 ]
 
 
 @pytest.mark.parametrize(("name", "cause", "wrong"), SOFTMAX)
 def test_a_slip_in_softmax_is_named(name, cause, wrong):
     assert causes(name, "input", wrong, True) == [cause]
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("softmax", lambda g, p: p * (g - (g * p).mean(-1, keepdim=True))),
+        ("log_softmax", lambda g, p: g - p * g.mean(-1, keepdim=True)),
+    ],
+)
+def test_a_mean_in_softmax_is_told_without_a_word_for_it(name, wrong):
+    cases = cases_of(name, "input", lambda g, input, **_: wrong(g, soft(input)))
+    (finding,) = diagnose(cases, "input")
+    assert finding.cause == "unexplained"
+    assert "the sum in softmax's derivative is taken to be a mean" in finding.message
 
 
 @KNOWN

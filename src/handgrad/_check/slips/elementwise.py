@@ -21,6 +21,7 @@ FORMULAS: dict[str, Callable[[Tensor], Tensor]] = {
     "1 + {t}²": lambda t: 1 + t**2,
     "1 − tanh²({t})": lambda t: 1 - torch.tanh(t) ** 2,
     "1 − {t}": lambda t: 1 - t,
+    "(1 − {t})²": lambda t: (1 - t) ** 2,
     "1 + {t}": lambda t: 1 + t,
     "1 − tanh({t})": lambda t: 1 - torch.tanh(t),
     "1 − σ({t})": lambda t: 1 - torch.sigmoid(t),

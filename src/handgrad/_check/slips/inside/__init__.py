@@ -37,7 +37,7 @@ from .replaying import Cell, Replacement, branch, replayed, switch
 # the causes that each kind of place can have, and how it is found
 _KINDS: tuple[tuple[frozenset[str], Callable[[Record], Iterator[Place]]], ...] = (
     (
-        frozenset({"softmax-diagonal-only", "derivative-of-activation-wrong", "wrong-reduction-axes"}),
+        frozenset({"softmax-diagonal-only", "derivative-of-activation-wrong", "wrong-reduction-axes", NO_WORD}),
         softmaxes.places,
     ),
     (

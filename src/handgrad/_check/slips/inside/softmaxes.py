@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from .. import Path, Slip
+from .. import NO_WORD, Path, Slip
 from ..axes import axes_key, axes_sets
 from .places import Back, Place, close, same_shape, value
 from .recording import Record, Step
@@ -28,8 +28,8 @@ _PRODUCT = Slip(
 )
 
 
-AVERAGED = Slip(
-    "mean-instead-of-sum",
+AVERAGED = Slip(  # the gradient is no multiple of the right one, so the word for a mean does not fit
+    NO_WORD,
     "softmax",
     "the sum in softmax's derivative is taken to be a mean",
     "`.sum(dim, keepdim=True)` for `.mean`",
