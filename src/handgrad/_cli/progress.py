@@ -17,6 +17,8 @@ from handgrad._training.private import accounting
 from handgrad._training.run import Run
 from handgrad._training.session import Session
 
+from .here import program
+
 
 class Lines:
     """One plain line an epoch."""
@@ -111,7 +113,7 @@ def summary(session: Session, place: Run, result: Result, drawn: Sequence[Path])
         )
     for path in drawn:
         click.echo(f"picture: {path}")
-    click.echo(f"next:    handgrad predict {place.folder} IMAGE.png")
+    click.echo(f"next:    {program()} predict {place.folder} IMAGE.png")
 
 
 def _words(line: Mapping[str, Any], epochs: int) -> str:
