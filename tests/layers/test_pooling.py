@@ -110,3 +110,17 @@ def test_a_pool_to_no_element_has_no_gradient() -> None:
     y, backward = layers.AdaptiveAvgPool2d((0, 2))(torch.randn(1, 2, 3, 4))
     assert y.shape == (1, 2, 0, 2)
     assert backward(y).equal(torch.zeros(1, 2, 3, 4))
+
+
+@pytest.mark.parametrize("batch", [(), (2,)], ids=["one", "batch"])
+@pytest.mark.parametrize("name", ["MaxPool1d", "MaxPool2d", "MaxPool3d"])
+def test_channels_innermost_get_their_own_gradients(name: str, batch: tuple[int, ...]) -> None:
+    dims = int(name[-2])
+    x = torch.randint(-3, 4, (*batch, *range(5, 5 + dims), 3)).double().movedim(-1, -dims - 1)
+    y, backward = getattr(layers, name)(3, 2, 1)(x)
+    grad = torch.randn_like(y)
+    found = backward(grad)
+    x.requires_grad_()
+    getattr(nn, name)(3, 2, 1)(x).backward(grad)
+    torch.testing.assert_close(found, x.grad, rtol=1e-12, atol=1e-12)
+    assert found.stride() == x.stride()
