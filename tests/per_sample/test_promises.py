@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import handgrad as hg
 from handgrad._algorithms.gemm import samples
+from handgrad.functional._sides import of_conv
 from handgrad.per_sample import _positions, _products
 from oracles import assert_equal
 
@@ -172,6 +174,50 @@ def test_memory_is_bounded(name: str, size: int) -> None:
     with Largest(x, dy) as seen:
         getattr(hg.per_sample, f"conv2d_weight_{name}")(x, (64, 64, 3, 3), dy, padding=1, max_bytes=2 << 20)
     assert 1 << 16 < seen.bytes <= 2 << 20
+
+
+class Live(TorchDispatchMode):
+    """The bytes that are held at once, of all that operations make; views of the operands are none."""
+
+    def __init__(self, *operands: Tensor) -> None:
+        super().__init__()
+        self.bytes, self.given = 0, {operand.untyped_storage().data_ptr() for operand in operands}
+        self.held: dict[int, tuple[StorageWeakRef, int]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **kwargs or {})
+        if isinstance(result, Tensor) and (storage := result.untyped_storage()).data_ptr() not in self.given:
+            self.held[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
+        self.held = {key: (ref, size) for key, (ref, size) in self.held.items() if not ref.expired()}
+        self.bytes = max(self.bytes, sum(size for _, size in self.held.values()))
+        return result
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("mode", ["zeros", "circular"])
+@pytest.mark.parametrize(
+    ("channels", "size", "stride", "most"),
+    [((64, 16), 32, 4, 2 << 20), ((64, 64), 16, 1, 2 << 20), ((64, 64), 8, 1, 2 << 20), ((256, 256), 16, 4, 8 << 20)],
+)
+def test_all_that_a_norm_holds_at_once_is_bounded(
+    channels: tuple[int, int], size: int, stride: int, most: int, mode: str, dtype: torch.dtype
+) -> None:
+    """With its copies in float32 and those that padding makes; a stride reads far more than its columns hold."""
+    C, O = channels
+    x, dy = torch.randn(32, C, size, size).to(dtype), torch.randn(32, O, size // stride, size // stride).to(dtype)
+    options: dict[str, Any] = {"stride": stride, "padding": 1, "padding_mode": mode}
+    with Live(x, dy) as seen:
+        hg.per_sample.conv2d_weight_sqnorm(x, (O, C, 3, 3), dy, **options, max_bytes=most)
+    assert most // 4 < seen.bytes <= most
+
+
+def test_what_a_kernel_reads_is_bounded_where_padding_copies() -> None:
+    x, dy = torch.randn(32, 64, 32, 32), torch.randn(32, 16, 8, 8)
+    sides = of_conv("test", 2, x, (16, 64, 3, 3), dy, 4, 1, 1, 1, "circular")
+    with Live(x, dy) as seen:
+        for piece, padded in _products._read(sides, 2 << 20):
+            assert padded.shape == (len(x[piece]), 64, 34, 34)
+    assert 1 << 20 < seen.bytes <= 2 << 20
 
 
 @pytest.mark.parametrize(("size", "groups", "positions"), [(10, 1, True), (11, 1, False), (3, 64, False)])

@@ -71,9 +71,12 @@ class Sides:
         return y.to(wide(y)).reshape(y.shape[0], self.geometry.groups, self.heights[0], self.positions)
 
     def pieces(self, entries: int, max_bytes: int) -> Iterator[slice]:
-        """Slices of the batch, each at least one sample: as many as, with their operands and `entries`, fit."""
-        G, (met, seen) = self.geometry.groups, self.heights
-        copied = G * self.positions * (met + seen) + self.seen.shape[1] * prod(self.geometry.padded)
+        """Slices of the batch, each at least one sample: as many as, with copies of their sides and `entries`, fit.
+
+        What the windows read is copied twice, in at least float32 and with its padding, before it is columns.
+        """
+        g, (met, seen) = self.geometry, self.heights
+        copied = g.groups * self.positions * (met + seen) + self.seen.shape[1] * (prod(g.input) + prod(g.padded))
         sample = (copied + entries) * wide(self.met).itemsize
         step = max(1, max_bytes // max(1, sample))
         return (slice(start, min(start + step, self.samples)) for start in range(0, self.samples, step))

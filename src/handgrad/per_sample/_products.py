@@ -104,9 +104,9 @@ def _squared_norms_by_gradients(sides: Sides, max_bytes: int) -> Tensor:
             out[piece] = own.squared_norms(x, sides.met[piece], padded(sides.geometry, sides.padding_mode))
         return out
     for piece in sides.pieces(sides.geometry.groups * prod(sides.heights), max_bytes):
-        # (n, G, B/G, L) @ (n, G, L, A/G·K) = (n, G, B/G, A/G·K)
-        dw = sides.rows(piece) @ sides.columns(piece).mT
-        out[piece] = torch.linalg.vector_norm(dw.flatten(1), dim=1).square_()
+        # (n, G, B/G, L) @ (n, G, L, A/G·K) = (n, G, B/G, A/G·K), which nobody holds while the next are made
+        norms = torch.linalg.vector_norm((sides.rows(piece) @ sides.columns(piece).mT).flatten(1), dim=1)
+        out[piece] = norms.square_()
     return out
 
 
@@ -151,7 +151,8 @@ def _read(sides: Sides, max_bytes: int) -> Iterator[tuple[slice, Tensor]]:
     if sides.padding_mode == "zeros":
         yield EVERYTHING, sides.seen
         return
-    for piece in sides.pieces(0, max_bytes):
+    before = sides.seen.shape[1] * prod(sides.geometry.padded)  # whoever reads these still has the last ones
+    for piece in sides.pieces(before, max_bytes):
         yield piece, pad(sides.seen[piece], sides.geometry, sides.padding_mode)
 
 
