@@ -36,6 +36,7 @@ class MaxPoolNd(Layer):
         shape, dims, contiguous = input.shape, self._dims, input.is_contiguous()
         blind = self._blind(shape, output.shape)
         place = _zeroed(place, blind)  # their maximum is −∞, and PyTorch's place for it means nothing
+        place = place if contiguous else _numbered(place, dims)
 
         @fresh
         def backward(grad_output: Tensor) -> Tensor:
@@ -72,14 +73,15 @@ def _zeroed(tensor: Tensor, windows: dict[int, list[int]]) -> Tensor:
     return tensor
 
 
-def _scattered_innermost(grads: Tensor, place: Tensor, shape: Sequence[int], dims: int) -> Tensor:
-    """The same with channels innermost in memory, in the order of memory, which is three times as fast.
+def _numbered(place: Tensor, dims: int) -> Tensor:
+    """(…, C, *L) → (…, *L, C): places i as numbers i·C + c where channels lie innermost, written over the places."""
+    C = place.shape[-dims - 1]
+    return place.movedim(-dims - 1, -1).mul_(C).add_(torch.arange(C, device=place.device))
 
-    (…, *L, C) = (…, L·C) are added to (…, *I, C) = (…, I·C), where channel c of place i is number i·C + c.
-    """
-    C = shape[-dims - 1]
-    grad_input = grads.new_zeros(*shape[: -dims - 1], *shape[-dims:], C)
-    number = torch.arange(C, device=place.device).add(place.movedim(-dims - 1, -1), alpha=C)
+
+def _scattered_innermost(grads: Tensor, number: Tensor, shape: Sequence[int], dims: int) -> Tensor:
+    """The same in the order of memory, which is three times as fast: (…, *L, C) = (…, L·C) are added to (…, I·C)."""
+    grad_input = grads.new_zeros(*shape[: -dims - 1], *shape[-dims:], shape[-dims - 1])
     flat = (tensor.flatten(-dims - 1) for tensor in (number, grads.movedim(-dims - 1, -1)))
     grad_input.flatten(-dims - 1).scatter_add_(-1, *flat)
     return grad_input.movedim(-1, -dims - 1)
