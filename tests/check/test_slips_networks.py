@@ -109,3 +109,20 @@ def test_gradients_that_one_slip_explains_have_the_same_finding(monkeypatch: pyt
     found = causes(cell, cell_back, "x=5x3", "w=3x4")
     assert found == {"x": ["derivative-of-activation-wrong"], "w": ["derivative-of-activation-wrong"]}
     assert set(searched) == {"x"}  # what explains dx is tried for dw first
+
+
+FIRST = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
+
+
+def picked(h: Tensor, w: Tensor) -> Tensor:
+    return -(h @ w).log_softmax(1)[range(len(h)), 0].sum()
+
+
+@pytest.mark.parametrize("wrong", [lambda z: z - FIRST, lambda z: z.softmax(1)], ids=["logits", "no target"])
+def test_what_stands_for_softmax_minus_target_behind_a_product(wrong: Callable[[Tensor], Tensor]) -> None:
+    def back(g: Tensor, h: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        dz = g * wrong(h @ w)
+        return dz @ w.T, h.T @ dz
+
+    cause = ["derivative-of-activation-wrong"]
+    assert causes(picked, back, "h=5x4", "w=4x3") == {"h": cause, "w": cause}

@@ -28,6 +28,15 @@ _PRODUCT = Slip(
 )
 
 
+_LOGITS = Slip(
+    "derivative-of-activation-wrong", "x", "the logits stand where softmax of them belongs", "grad − softmax · Σ grad"
+)
+_NOT_ADDED = Slip(
+    "derivative-of-activation-wrong",
+    "p",
+    "what comes back is left out, as is a one-hot target that is not subtracted: softmax alone remains",
+    "grad − softmax · Σ grad",
+)
 AVERAGED = Slip(  # the gradient is no multiple of the right one, so the word for a mean does not fit
     NO_WORD,
     "softmax",
@@ -66,6 +75,8 @@ def _place(source: Step, step: Step, axis: int, logarithm: bool) -> Place:
         message = "the derivative of softmax stands where that of its logarithm belongs"
         slip = Slip("derivative-of-activation-wrong", "no log", message, "grad − softmax · Σ grad")
         slips[(slip,)] = partial(softmax_gradient, y.exp(), (axis,))
+        slips[(_LOGITS,)] = lambda g: g - value(source) * g.sum(axis, keepdim=True)
+        slips[(_NOT_ADDED,)] = lambda g: -y.exp() * g.sum(axis, keepdim=True)
     else:
         slips |= {(_DIAGONAL,): partial(torch.mul, y * (1 - y)), (_PRODUCT,): partial(torch.mul, y)}
     slips[(_MISSING,)] = lambda g: g
