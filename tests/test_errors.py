@@ -168,14 +168,17 @@ hg.conv2d(ones(2, 3, 8, 4), ones(4, 3, 3, 3), padding=((1, 1), (0, 5)), padding_
       needed   padding ≤ input, in every dimension
 
 hg.conv2d(ones(2, 3, 8, 7).tolist(), ones(4, 3, 3, 3))
-    conv2d: input must be a tensor, got list.
+    conv2d: input is no tensor.
+      input  list
 
 hg.conv2d(np.ones((2, 3, 8, 7)), ones(4, 3, 3, 3))
-    conv2d: input must be a tensor, got ndarray.
-    hint: torch.from_numpy(array)
+    conv2d: input is no tensor.
+      input  ndarray
+    hint: `torch.from_numpy(array)`
 
 hg.conv2d(ones(2, 3, 8, 7), None)
-    conv2d: weight must be a tensor, got NoneType.
+    conv2d: weight is no tensor.
+      weight  NoneType
 
 hg.conv2d(ones(2, 3, 8, 7), ones(4, 3, 3, 3, dtype=torch.float64), ones(4))
     conv2d: the dtypes differ.
@@ -431,7 +434,8 @@ hg.per_sample.conv1d_weight_dot(ones(2, 3, 8), (4, 3, 3), ones(2, 4, 6), other=o
       needed  (4, 3, 3)
 
 hg.per_sample.conv1d_weight_weighted(ones(2, 3, 8), (4, 3, 3), ones(2, 4, 6), coefficients=[1, 2])
-    per_sample.conv1d_weight_weighted: coefficients must be a tensor, got list.
+    per_sample.conv1d_weight_weighted: coefficients is no tensor.
+      coefficients  list
 
 hg.per_sample.conv1d_weight_weighted(ones(2, 3, 8), (4, 3, 3), ones(2, 4, 6), coefficients=ones(3))
     per_sample.conv1d_weight_weighted: coefficients must be one number for each sample, of the operands' kind.
@@ -540,7 +544,8 @@ collect().dot({torch.nn.Parameter(ones(3)): ones(3).cfloat()})
       needed  (3,)     torch.float32
 
 collect().dot({torch.nn.Parameter(ones(3)): [1.0]})
-    Samples: a direction must be a tensor, got list.
+    Samples: direction is no tensor.
+      direction  list
 
 collect(ones(2, 3), ones(3)).dot({"0.weight": ones(3)})
     Samples: a key must be a parameter.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from . import _tensors
 from ._errors import error
 from ._geometry import ConvGeometry, Ints, frozen
 
@@ -13,13 +14,8 @@ _DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.co
 
 def check_tensors(op: str, **tensors: Tensor | None) -> None:
     """Raise unless all are tensors of one floating or complex dtype on one device; only a bias may be None."""
-    given: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        if isinstance(tensor, Tensor):
-            given[name] = tensor
-        elif tensor is not None or name != "bias":
-            hint = "torch.from_numpy(array)" if type(tensor).__module__ == "numpy" else None
-            raise error(op, f"{name} must be a tensor, got {type(tensor).__name__}", hint)
+    needed = {name: tensor for name, tensor in tensors.items() if tensor is not None or name != "bias"}
+    given = _tensors.check_tensors(op, **needed)
     for name, tensor in given.items():
         if tensor.layout is not torch.strided or tensor.is_nested:
             raise error(
@@ -27,8 +23,6 @@ def check_tensors(op: str, **tensors: Tensor | None) -> None:
             )
     if len({tensor.dtype for tensor in given.values()}) > 1:
         raise error(op, "the dtypes differ", **{name: tensor.dtype for name, tensor in given.items()})
-    if len({tensor.device for tensor in given.values()}) > 1:
-        raise error(op, "the devices differ", **{name: tensor.device for name, tensor in given.items()})
     for name, tensor in given.items():
         if tensor.dtype not in _DTYPES:
             known = ", ".join(str(dtype).removeprefix("torch.") for dtype in _DTYPES)

@@ -1,4 +1,4 @@
-"""What layers and losses ask of their tensors before they compute: that they are tensors, and go together."""
+"""What everybody asks of tensors before computing: that they are tensors, and go together."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from torch import Tensor
 from ._errors import error
 
 
-def check_tensors(operation: str, **tensors: object) -> None:
-    """Raise unless all are tensors, and on one device."""
+def check_tensors(operation: str, **tensors: object) -> dict[str, Tensor]:
+    """Those that were given; raise unless all are tensors, and on one device."""
     for name, tensor in tensors.items():
         if not isinstance(tensor, Tensor):
             raise error(operation, f"{name} is no tensor", _hint(tensor), **{name: type(tensor).__name__})
     given = cast("dict[str, Tensor]", tensors)
     if len({tensor.device for tensor in given.values()}) > 1:
         raise error(operation, "the devices differ", **{name: tensor.device for name, tensor in given.items()})
+    return given
 
 
 def facts(tensor: Tensor) -> tuple[torch.Size, str]:

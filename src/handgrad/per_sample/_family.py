@@ -10,10 +10,10 @@ from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypedDict, 
 import torch
 from torch import Tensor
 
+from .. import _tensors
 from .._context import by_hand
 from .._errors import error
 from .._operands import check_tensors
-from .._tensors import facts
 from ..functional._common import batched, check_call
 from ..functional._sides import check_max_bytes
 from ._factors import Kind
@@ -143,16 +143,15 @@ def _weighted(op: str, use: Use, coefficients: Tensor) -> Tensor:
     return weighted(op, use, coefficients).to(use.like.dtype)
 
 
-def weighted(op: str, use: Use, coefficients: object) -> Tensor:
+def weighted(op: str, use: Use, coefficients: Tensor) -> Tensor:
     """(*weight), in at least float32: Σ a[n] · dw[n]; raise unless the a are a tensor (N,) that it can hold."""
-    if not isinstance(coefficients, Tensor):
-        raise error(op, f"coefficients must be a tensor, got {type(coefficients).__name__}")
+    _tensors.check_tensors(op, coefficients=coefficients)
     fitting = torch.can_cast(coefficients.dtype, use.dtype) and coefficients.device == use.like.device
     if coefficients.shape != (use.samples,) or not fitting:
         raise error(
             op,
             "coefficients must be one number for each sample, of the operands' kind",
-            coefficients=facts(coefficients),
+            coefficients=_tensors.facts(coefficients),
             needed=((use.samples,), str(use.like.dtype)),
         )
     return use.weighted(coefficients)

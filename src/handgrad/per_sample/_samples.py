@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .._context import by_hand
 from .._errors import HandgradError, error
-from .._tensors import facts
+from .._tensors import check_tensors, facts
 from .._watch import state_of
 from ..functional._sides import check_max_bytes
 from ._factors import Factors, Kind, factors
@@ -124,8 +124,7 @@ class Samples:
         """
         self._check_keys(directions)
         for parameter, direction in directions.items():
-            if not isinstance(direction, Tensor):
-                raise self._error(f"a direction must be a tensor, got {type(direction).__name__}")
+            check_tensors("Samples", direction=direction)
             fitting = torch.can_cast(direction.dtype, parameter.dtype) and direction.device == parameter.device
             if direction.shape != parameter.shape or not fitting:
                 problem = "a direction is not like its parameter"
