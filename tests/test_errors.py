@@ -511,6 +511,11 @@ hg.per_sample.embedding_weight(ones(2, 3).long() * 5, (5, 4), ones(2, 3, 4))
       weight  (5, 4)
       input   5 to 5
 
+hg.per_sample.embedding_weight(ones(2, 3).long(), (5, 4), ones(2, 3, 4), padding_idx=7)
+    per_sample.embedding_weight: padding_idx must be one of the rows.
+      weight       (5, 4)
+      padding_idx  7
+
 hg.kfac.linear_factors(ones(2, 3), (4, 3), ones(2, 4), kind="each")
     kfac.linear_factors: unknown kind 'each'.
       known  expand, reduce
@@ -546,6 +551,18 @@ collect().dot({torch.nn.Parameter(ones(3)): ones(3).cfloat()})
 collect().dot({torch.nn.Parameter(ones(3)): [1.0]})
     Samples: direction is no tensor.
       direction  list
+
+collect(ones(2, 3), ones(3)).dot(ones(3))
+    Samples: there must be an entry for each parameter, in a mapping.
+      got  Tensor
+
+hg.per_sample.Each([1.0])
+    Each: gradients is no tensor.
+      gradients  list
+
+hg.per_sample.Each(ones())
+    Each: gradients must be (N, *shape).
+      gradients  ()
 
 collect(ones(2, 3), ones(3)).dot({"0.weight": ones(3)})
     Samples: a key must be a parameter.

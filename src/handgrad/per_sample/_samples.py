@@ -195,6 +195,8 @@ class Samples:
             yield parameter, uses[0] if len(uses) == 1 else Total(uses)
 
     def _check_keys(self, mapping: Mapping[nn.Parameter, Tensor]) -> None:
+        if not isinstance(mapping, Mapping):
+            raise self._error("there must be an entry for each parameter, in a mapping", got=type(mapping).__name__)
         for key in mapping:
             if not isinstance(key, Tensor):
                 hint = "`model.get_parameter(name)`" if isinstance(key, str) else None

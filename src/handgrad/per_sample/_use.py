@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from .._algorithms.reference import PIECE
+from .._errors import error
+from .._operands import check_tensors
 from .._tensors import wide
 
 MAX_BYTES = PIECE  # what the columns of a few samples take in the other functions as well
@@ -129,9 +131,16 @@ def by_last(shape: Sequence[int], **factors: Tensor) -> Summed:
 
 
 class Each(Summed):
-    """Gradients that are there already, one for each sample: (N, *shape)."""
+    """Gradients that are there already, one for each sample: (N, *shape).
+
+    Raises:
+        HandgradError: for what is no tensor with gradients' dtype, or has no axis.
+    """
 
     def __init__(self, gradients: Tensor) -> None:
+        check_tensors("Each", gradients=gradients)
+        if gradients.dim() == 0:
+            raise error("Each", "gradients must be (N, *shape)", gradients=gradients.shape)
         super().__init__(gradients.shape[1:], [], gradients=gradients)
 
 

@@ -129,6 +129,8 @@ def embedding(
         raise error(op, "there are not so many rows", weight=shape, input=f"{int(input.min())} to {int(input.max())}")
     indices, dy = samples_first(input.long(), grad_output)
     if padding_idx is not None:
+        if not isinstance(padding_idx, int) or not -shape[0] <= padding_idx < shape[0]:
+            raise error(op, "padding_idx must be one of the rows", weight=shape, padding_idx=padding_idx)
         dy = dy.masked_fill((indices == padding_idx % shape[0]).unsqueeze(2), 0)
     return Rows(indices, shape, dy)
 
