@@ -11,8 +11,9 @@ small, are far cheaper by positions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import prod
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -45,18 +46,24 @@ def gradients(sides: Sides, max_bytes: int, channels: slice = EVERYTHING) -> Ten
 
 def squared_norms(sides: Sides, max_bytes: int) -> Tensor:
     """(N,): of every sample's gradient, from pairs of positions where they are cheaper, by kernels or by operators."""
-    out = sides.met.new_zeros(sides.samples, dtype=wide(sides.met).to_real())
     own, geometry = kernels(sides.seen, sides.met, sides.geometry), padded(sides.geometry, sides.padding_mode)
     if own is not None and own.by_pairs(sides.seen, sides.met, geometry):
-        for piece, x in _read(sides, max_bytes):
-            found = own.squared_norms_of_pairs(x, sides.met[piece], geometry)
-            out[piece] = _trusted(sides.part(piece), max_bytes, *found)
-    elif positions_are_cheaper(sides) and _may_look():
-        for piece in sides.pieces(_positions.numbers(sides), max_bytes):
-            out[piece] = _trusted(sides.part(piece), max_bytes, *_positions.squared_norms(sides, piece))
-    else:
-        return _squared_norms_by_gradients(sides, max_bytes)
-    return out
+        return _joined(
+            sides,
+            (
+                _trusted(sides.part(piece), max_bytes, *own.squared_norms_of_pairs(x, sides.met[piece], geometry))
+                for piece, x in _read(sides, max_bytes)
+            ),
+        )
+    if positions_are_cheaper(sides) and _may_look():
+        return _joined(
+            sides,
+            (
+                _trusted(sides.part(piece), max_bytes, *_positions.squared_norms(sides, piece))
+                for piece in sides.pieces(_positions.numbers(sides), max_bytes)
+            ),
+        )
+    return _squared_norms_by_gradients(sides, max_bytes, own)
 
 
 def gram(sides: Sides, max_bytes: int) -> Tensor:
@@ -84,7 +91,8 @@ def _trusted(sides: Sides, max_bytes: int, norms: Tensor, together: Tensor) -> T
     """
     doubtful = ~(norms >= _TRUSTED * torch.finfo(norms.dtype).eps * together)
     for n in doubtful.nonzero().flatten().tolist():
-        norms[n] = _squared_norms_by_gradients(sides.part(slice(n, n + 1)), max_bytes)[0]
+        some = sides.part(slice(n, n + 1))
+        norms[n] = _squared_norms_by_gradients(some, max_bytes, kernels(some.seen, some.met, some.geometry))[0]
     return norms
 
 
@@ -96,18 +104,28 @@ def _may_look() -> bool:
     return torch._C._functorch.peek_interpreter_stack() is None and not torch.compiler.is_compiling()
 
 
-def _squared_norms_by_gradients(sides: Sides, max_bytes: int) -> Tensor:
+def _squared_norms_by_gradients(sides: Sides, max_bytes: int, own: ModuleType | None) -> Tensor:
     """(N,): by kernels that forget a gradient at once, or of a few samples at a time."""
-    out = sides.met.new_zeros(sides.samples, dtype=wide(sides.met).to_real())
-    if (own := kernels(sides.seen, sides.met, sides.geometry)) is not None:
-        for piece, x in _read(sides, max_bytes):
-            out[piece] = own.squared_norms(x, sides.met[piece], padded(sides.geometry, sides.padding_mode))
-        return out
-    for piece in sides.pieces(sides.geometry.groups * prod(sides.heights), max_bytes):
-        # (n, G, B/G, L) @ (n, G, L, A/G·K) = (n, G, B/G, A/G·K), which nobody holds while the next are made
-        norms = torch.linalg.vector_norm((sides.rows(piece) @ sides.columns(piece).mT).flatten(1), dim=1)
-        out[piece] = norms.square_()
-    return out
+    if own is not None:
+        geometry = padded(sides.geometry, sides.padding_mode)
+        pieces = _read(sides, max_bytes)
+        return _joined(sides, (own.squared_norms(x, sides.met[piece], geometry) for piece, x in pieces))
+    return _joined(
+        sides,
+        (
+            # (n, G, B/G, L) @ (n, G, L, A/G·K) = (n, G, B/G, A/G·K), which nobody holds while the next are made
+            torch.linalg.vector_norm((sides.rows(piece) @ sides.columns(piece).mT).flatten(1), dim=1).square_()
+            for piece in sides.pieces(sides.geometry.groups * prod(sides.heights), max_bytes)
+        ),
+    )
+
+
+def _joined(sides: Sides, norms: Iterable[Tensor]) -> Tensor:
+    """(N,) of norms piece by piece."""
+    pieces = list(norms)
+    if len(pieces) == 1:
+        return pieces[0]
+    return torch.cat([sides.met.new_zeros(0, dtype=wide(sides.met).to_real()), *pieces])
 
 
 def _gram_by_gradients(sides: Sides, max_bytes: int) -> Tensor:

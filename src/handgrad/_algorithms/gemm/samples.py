@@ -35,7 +35,8 @@ def squared_norms(x: Tensor, dy: Tensor, geometry: ConvGeometry) -> Tensor:
     if 0 in (*x.shape, *dy.shape):
         return x.new_zeros(x.shape[0])
     if alone(x, dy, geometry):
-        return torch.cat([_of_gradients(*some, geometry) for some in _pieces(x, dy, geometry)])
+        norms = [_of_gradients(*some, geometry) for some in _pieces(x, dy, geometry)]
+        return norms[0] if len(norms) == 1 else torch.cat(norms)
     name, table = _table(x, dy, geometry, "squared")
     parts = x.new_empty(table.jobs // x.shape[0], x.shape[0])  # of the weight
     _run(name, table, x, dy, parts)
