@@ -510,6 +510,19 @@ def test_channels_exchanged_in_one_gradient_a_sample():
     assert set(causes_of("weight", ungrouped(dw))) == {"missing-batch-sum", "channels-swapped"}
 
 
+def test_the_kernel_as_it_is_neither_flipped_nor_its_channels_exchanged():
+    def wrong(g, input, weight, bias, padding):
+        return F.conv2d(g, weight, padding=padding)
+
+    def draw(channels, size):
+        inputs = {"input": torch.randn(2, channels, *size).double()}
+        inputs |= {"weight": torch.randn(channels, channels, 3, 3).double(), "bias": torch.randn(channels).double()}
+        return case(F.conv2d, inputs, "input", wrong, get("conv2d"), {"padding": 1})
+
+    found = diagnose([draw(3, (6, 7)), draw(4, (5, 8))], "input")
+    assert [finding.cause for finding in found] == ["kernel-not-flipped", "channels-swapped"]
+
+
 @pytest.mark.parametrize("at", [(-1, -1), (0, slice(None))])
 def test_one_position_of_the_input_of_a_transposed_convolution(at):
     def wrong(g, input, weight, bias, **options):

@@ -162,3 +162,10 @@ def test_a_maximum_that_is_not_put_back_in_its_place_is_no_sum() -> None:
         return x.amax(-1)
 
     assert causes(forward, lambda g, _: g, "x=4x3x7") == {"x": ["unexplained"]}
+
+
+def test_factors_in_the_wrong_order_where_one_matrix_goes_with_every_sample() -> None:
+    def backward(g: Tensor, x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+        return g @ p, (g @ x.mT).sum(0)  # p.mT @ g
+
+    assert causes(lambda x, p: p @ x, backward, "x=3x5x5", "p=5x5") == {"x": ["wrong-operand-order"], "p": []}

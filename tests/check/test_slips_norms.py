@@ -65,3 +65,18 @@ def test_the_scale_before_the_deviation(forgotten: bool, expected: list[str]) ->
         return dx, (g * h).sum((0, 2))
 
     assert causes(forward, backward, "x=2x4x5", "gamma=4") == {"x": expected, "gamma": []}
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [((1, 1), []), ((1, 0), ["missing-variance-term"]), ((0, 1), ["gamma-missing"])],
+    ids=["right", "length taken for a constant", "without the scale"],
+)
+def test_a_scale_of_each_entry_before_the_length(parts: tuple[int, int], expected: list[str]) -> None:
+    def backward(g: Tensor, x: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        length = x.norm(dim=-1, keepdim=True)
+        u, d = x / length, g * scale if parts[0] else g
+        return (d - parts[1] * u * (d * u).sum(-1, keepdim=True)) / length, (g * u).sum((0, 1))
+
+    found = causes(lambda x, scale: scale * x / x.norm(dim=-1, keepdim=True), backward, "x=4x3x5", "scale=5")
+    assert found == {"x": expected, "scale": []}

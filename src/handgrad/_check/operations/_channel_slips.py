@@ -15,6 +15,8 @@ from ..slips import Backwards, Slip
 from ..slips.orders import reordered, reread
 from ._convolution import Convolution
 
+_CHANNELS = "input and output channels are exchanged"
+
 
 def kernels(this: Convolution) -> Backwards:
     """Flipped, its axes exchanged, its channels exchanged."""
@@ -22,12 +24,13 @@ def kernels(this: Convolution) -> Backwards:
     for axes in chain.from_iterable(combinations(range(dims), size) for size in range(dims, 0, -1)):
         turned = tuple(replace(axis, flipped=i in axes) for i, axis in enumerate(this.axes))
         yield (flip_slip(this, axes),), partial(this.gradient, axes=turned)
+        if this.known.role == "input" and this.w.shape[0] == this.w.shape[1]:  # w as it is, where all sizes fit
+            both = (flip_slip(this, axes), Slip("channels-swapped", "permuted", _CHANNELS, "`w.transpose(0, 1)`"))
+            yield both, partial(this.gradient, axes=turned, w=this.w.transpose(0, 1))
     yield from _exchanged(
         this, (0, 1, *range(2 + dims)[:1:-1]), "kernel-axes-transposed", "the kernel's axes are exchanged"
     )
-    yield from _exchanged(
-        this, (1, 0, *range(2, 2 + dims)), "channels-swapped", "input and output channels are exchanged"
-    )
+    yield from _exchanged(this, (1, 0, *range(2, 2 + dims)), "channels-swapped", _CHANNELS)
 
 
 def _is_flipped(this: Convolution, whole: bool) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +14,8 @@ from . import Linear
 
 if TYPE_CHECKING:
     from ..operations import Bound
+
+T = TypeVar("T")
 
 
 class Draw:
@@ -25,6 +27,14 @@ class Draw:
         self.g, self.y = case.grad_output, case.output
         self.input = case.inputs[name]
         self._steps: dict[str, tuple[float, Linear] | None] = {}
+        self._kept: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` makes for this draw, kept: a search asks for the same slips again for every path it confirms."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        kept: T = self._kept[key]
+        return kept
 
     @cached_property
     def user(self) -> Tensor:

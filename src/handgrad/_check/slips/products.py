@@ -74,6 +74,7 @@ def _multiply(g_first: bool, g_turned: bool, other_turned: bool, other: Tensor, 
     left, right = g.mT if g_turned else g, other.mT if other_turned else other
     if not g_first:
         left, right = right, left
-    if left.shape[-1] != right.shape[-2] or left.shape[:-2] != right.shape[:-2]:
+    shared = min(left.dim(), right.dim()) == 2 or left.shape[:-2] == right.shape[:-2]  # a matrix goes with each
+    if left.shape[-1] != right.shape[-2] or not shared:
         return None
     return left @ right

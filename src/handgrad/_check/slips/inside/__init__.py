@@ -34,8 +34,11 @@ from .places import Place
 from .recording import Record
 from .replaying import Cell, Replacement, branch, replayed, switch
 
+_Find = Callable[[Record], Iterator[Place]]
+_Slips = Callable[[Draw, Record], Backwards]
+
 # the causes that each kind of place can have, and how it is found
-_KINDS: tuple[tuple[frozenset[str], Callable[[Record], Iterator[Place]]], ...] = (
+_KINDS: tuple[tuple[frozenset[str], _Find], ...] = (
     (
         frozenset({"softmax-diagonal-only", "derivative-of-activation-wrong", "wrong-reduction-axes", NO_WORD}),
         softmaxes.places,
@@ -52,6 +55,16 @@ _KINDS: tuple[tuple[frozenset[str], Callable[[Record], Iterator[Place]]], ...] =
     (frozenset({"mask-missing"}), cofactors.places),
     (copied.CAUSES, copies.places),
 )
+# those that are found from the record as a whole
+_OTHERS: tuple[tuple[frozenset[str], _Slips], ...] = (
+    (frozenset({"overwrite-instead-of-accumulate"}), reuse.slips),
+    (frozenset({"mask-missing"}), lambda _, record: choices.slips(record)),
+    (frozenset({"updated-weight"}), updates.slips),
+    (turned.CAUSES, turned.slips),
+    (cofactors.CAUSES, lambda _, record: cofactors.slips(record)),
+    (stops.CAUSES, stops.slips),
+    (frozenset({"derivative-of-activation-wrong"}), unknown.slips),
+)
 _CONSTANTS = frozenset({"wrong-sign", "scale-factor", "mean-instead-of-sum", NO_WORD})
 
 
@@ -61,33 +74,44 @@ def inside(draw: Draw, causes: Set[str] | None = None) -> Backwards:
     def asked(makes: Set[str]) -> bool:
         return causes is None or not causes.isdisjoint(makes)
 
-    record = Record.of(draw.case.tracked, draw.name) if draw.case.tracked is not None else None
-    if record is None or len(record.steps) < 2:
+    record = draw.once("record", partial(_record, draw))
+    if record is None:
         return
-    found = [list(find(record)) for makes, find in _KINDS if asked({*makes, *_CONSTANTS})]
-    for places in found:
-        groups: dict[object, list[Place]] = {}
-        for place in places:
-            for key in place.keys:
-                groups.setdefault(key, []).append(place)
-        for key, together in _different(groups).items():
-            yield from _slips(record, key, together)
-    if asked({"overwrite-instead-of-accumulate"}):
-        yield from reuse.slips(draw, record)
-    if asked({"mask-missing"}):
-        yield from choices.slips(record)
-    if asked({"updated-weight"}):
-        yield from updates.slips(draw, record)
-    if asked(turned.CAUSES | cofactors.CAUSES):
-        yield from turned.slips(draw, record)
-        yield from cofactors.slips(record)
-    if asked(stops.CAUSES):
-        yield from stops.slips(draw, record)
-    if asked({"derivative-of-activation-wrong"}):
-        yield from unknown.slips(draw, record)
+    for makes, find in _KINDS:
+        if asked(makes):
+            yield from draw.once(find, partial(_at_places, draw, record, find))
+    for makes, slips in _OTHERS:
+        if asked(makes):
+            yield from draw.once(slips, partial(_listed, slips, draw, record))
     if asked(_CONSTANTS) and not draw.is_elementwise:  # of which any term is part of the derivative
-        places = list({place.index: place for places in found for place in places}.values())
-        yield from factors.slips(draw, record, places)
+        yield from draw.once(factors, partial(_constants, draw, record))
+
+
+def _record(draw: Draw) -> Record | None:
+    record = Record.of(draw.case.tracked, draw.name) if draw.case.tracked is not None else None
+    return None if record is None or len(record.steps) < 2 else record
+
+
+def _places(draw: Draw, record: Record, find: _Find) -> list[Place]:
+    return draw.once((find, "places"), lambda: list(find(record)))
+
+
+def _at_places(draw: Draw, record: Record, find: _Find) -> list[tuple[Path, Linear]]:
+    """The slips of one kind, at each place alone and at those that belong together."""
+    groups: dict[object, list[Place]] = {}
+    for place in _places(draw, record, find):
+        for key in place.keys:
+            groups.setdefault(key, []).append(place)
+    return [slip for key, together in _different(groups).items() for slip in _slips(record, key, together)]
+
+
+def _listed(slips: _Slips, draw: Draw, record: Record) -> list[tuple[Path, Linear]]:
+    return list(slips(draw, record))
+
+
+def _constants(draw: Draw, record: Record) -> list[tuple[Path, Linear]]:
+    places = {place.index: place for _, find in _KINDS for place in _places(draw, record, find)}
+    return list(factors.slips(draw, record, list(places.values())))
 
 
 def _different(groups: dict[object, list[Place]]) -> dict[object, list[Place]]:

@@ -43,6 +43,7 @@ class Normalised:
     sigma: Tensor
     kappa: Tensor
     centred: bool
+    scale: Tensor | float = 1.0  # a γ that x is multiplied by before it is divided: h is what it would be without
 
     @property
     def count(self) -> int:
@@ -51,7 +52,7 @@ class Normalised:
 
     def back(self, g: Tensor, over: Linear | None = None, mean: float = 1.0, variance: float = 1.0) -> Tensor:
         """The way back, with its two terms scaled, or with means over other axes."""
-        average = over or partial(_mean, self.axes)
+        g, average = g * self.scale, over or partial(_mean, self.axes)
         dx = g - (mean * average(g) if self.centred else 0.0)
         return dx / self.sigma - variance * self.kappa * self.count * self.h * average(g * self.h)
 
@@ -72,7 +73,9 @@ def places(record: Record) -> Iterator[Place]:
         if done & record.dominators[step.index] & set(step.sources):
             continue  # x̂ of what is normalised already, or x̂ again
         for source in reversed(same_shape(record, step)):
-            found = _normalised(source, step)
+            factors: list[Tensor | float] = [*scales.between(record, source, step), 1.0]
+            tried = (_normalised(source, step, factor) for factor in factors)
+            found = next((one for one in tried if one is not None), None)
             if found is not None:
                 done.add(step.index)
                 yield from (_place(record, source, step, form) for form in _forms(found))
@@ -113,26 +116,28 @@ def _forms(this: Normalised) -> Iterator[Normalised]:
         yield replace(this, kappa=plain)
 
 
-def _normalised(source: Step, step: Step) -> Normalised | None:
-    z, h = value(source), value(step)
+def _normalised(source: Step, step: Step, scale: Tensor | float) -> Normalised | None:
+    z, h = value(source), value(step) / scale
     for axes in axes_sets(h.dim()):
         if axes and prod(h.shape[axis] for axis in axes) > 1:
             centre = z.mean(axes, keepdim=True)
             for centred in (True, False):
                 c = z - centre if centred else z
-                sigma = (c * h).mean(axes, keepdim=True) / (h**2).mean(axes, keepdim=True)  # σ/γ where γ is in it
-                if close(h * sigma, c) and (found := _confirmed(source, step, axes, sigma, centred)):
+                sigma = (c**2).mean(axes, keepdim=True).sqrt() / (h**2).mean(axes, keepdim=True).sqrt()
+                if close(h * sigma, c) and (found := _confirmed(source, step, axes, sigma, centred, scale)):
                     return found
     return None
 
 
-def _confirmed(source: Step, step: Step, axes: tuple[int, ...], sigma: Tensor, centred: bool) -> Normalised | None:
+def _confirmed(
+    source: Step, step: Step, axes: tuple[int, ...], sigma: Tensor, centred: bool, scale: Tensor | float
+) -> Normalised | None:
     """With κ read off the true way back, if that has the form above and σ is no constant."""
-    h, v = value(step), probe(step)
-    true = local(step, source, v)
+    h, v = value(step) / scale, probe(step)
+    true = local(step, source, v / scale)
     rest = (v - (v.mean(axes, keepdim=True) if centred else 0.0)) / sigma - true
     kappa = (rest * h).sum(axes, keepdim=True) / ((h**2).sum(axes, keepdim=True) * (v * h).sum(axes, keepdim=True))
-    found = Normalised(h, axes, sigma, kappa, centred)
+    found = Normalised(h, axes, sigma, kappa, centred, scale)
     v = probe(step, 6)
     fits = not kappa.isnan().any() and close(found.back(v), local(step, source, v))
     return found if fits and bool((kappa * sigma * found.count).abs().min() > 1e-3) else None
@@ -144,15 +149,11 @@ def _place(record: Record, source: Step, step: Step, this: Normalised) -> Place:
         slips[(_MEAN,)] = partial(this.back, mean=0.0)
         slips[(_MEAN, _VARIANCE)] = partial(this.back, mean=0.0, variance=0.0)
     slips |= _over_others(this, record.leaf.shape)
-    for path, scale in scales.between(record, source, step):
-        slips[path] = partial(_unscaled, this, scale)
+    if isinstance(this.scale, Tensor):
+        slips[(scales.MISSING,)] = replace(this, scale=1.0).back
     slips |= _counted(this)
     form = "σ" if close(this.kappa * this.count * this.sigma, torch.ones_like(this.sigma)) else "κ"
     return Place(step.index, source.index, this.back, slips, (("norm", form, step.site),), place_of(step))
-
-
-def _unscaled(this: Normalised, scale: Tensor, g: Tensor) -> Tensor:
-    return this.back(g / scale)
 
 
 def _over_others(this: Normalised, input: torch.Size) -> dict[Path, Back]:

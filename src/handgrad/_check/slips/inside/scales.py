@@ -14,7 +14,7 @@ from .recording import Record, Step
 
 _TIMES = {"mul", "multiply"}
 _DIFFERENCES = {"sub", "subtract"}
-_MISSING = Slip(
+MISSING = Slip(
     "gamma-missing", None, "the scale γ is missing: the gradient must be multiplied by it", "multiply by γ first"
 )
 
@@ -31,18 +31,18 @@ def places(record: Record, normalised: Set[int]) -> Iterator[Place]:
         gamma = _other(step, source)
         if gamma is not None and gamma.numel() > 1 and source.tensor.shape == step.tensor.shape:
             factor = gamma.detach().as_subclass(Tensor)
-            slips: dict[Path, Back] = {(_MISSING,): lambda g: g}
+            slips: dict[Path, Back] = {(MISSING,): lambda g: g}
             keys = (("gamma", step.site),)
             yield Place(step.index, source.index, partial(torch.mul, factor), slips, keys, place_of(step))
 
 
-def between(record: Record, source: Step, step: Step) -> Iterator[tuple[Path, Tensor]]:
-    """Each γ that something between two steps is multiplied by, as in γ·(x − μ)/σ, with the slip of leaving it out."""
+def between(record: Record, source: Step, step: Step) -> Iterator[Tensor]:
+    """Each γ that something between two steps is multiplied by, as in γ·(x − μ)/σ."""
     for one in record.steps.values():
         if source.index < one.index <= step.index and one.name in _TIMES and len(one.sources) == 1 and not one.direct:
             gamma = _other(one, record.steps[one.sources[0]])
             if gamma is not None and 1 < gamma.numel() < step.tensor.numel() and one.tensor.shape == step.tensor.shape:
-                yield (_MISSING,), gamma.detach().as_subclass(Tensor)
+                yield gamma.detach().as_subclass(Tensor)
 
 
 def _is_standardised(record: Record, step: Step) -> bool:
