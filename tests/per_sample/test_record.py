@@ -548,6 +548,12 @@ def test_a_module_compiled_in_place() -> None:
         pytest.fail("it was let in")
 
 
+@pytest.mark.parametrize("model", [None, nn.Linear])
+def test_what_is_no_module(model: Any) -> None:
+    with refused(r"model must be a module\.\n  got  (NoneType|<class '.*Linear'>)$"), record(model):
+        pass
+
+
 def test_frozen_parameters_need_not_be_covered() -> None:
     model, x = made(lambda: nn.Sequential(nn.Linear(6, 5), nn.PReLU().requires_grad_(False), nn.Linear(5, 4)), 6)
     expected = truth(model, x)

@@ -54,11 +54,13 @@ def record(model: nn.Module, *, max_bytes: int = MAX_BYTES) -> Iterator[Samples]
         max_bytes: as in `Samples`.
 
     Raises:
-        HandgradError: at once, for a module with trainable parameters that is not covered, and for one that hooks do
-            not reach (compiled, DataParallel); in the forward pass, where batch statistics mix the samples, and for a
-            second batch; in the backward pass, where a parameter's gradient has a part that no module's call explains,
-            such as a penalty on the weight, and where the graph of gradients is asked for.
+        HandgradError: at once, for what is no module, one with trainable parameters that is not covered, and one that
+            hooks do not reach (compiled, DataParallel); in the forward pass, where batch statistics mix the samples,
+            and for a second batch; in the backward pass, where a parameter's gradient has a part that no module's call
+            explains, such as a penalty on the weight, and where the graph of gradients is asked for.
     """
+    if not isinstance(model, nn.Module):
+        raise error(OP, "model must be a module", got=model if isinstance(model, type) else type(model).__name__)
     recorder = _Recorder(Samples(max_bytes=max_bytes))
     with recorder.hooks:
         for path, module in model.named_modules():

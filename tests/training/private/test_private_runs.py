@@ -110,6 +110,17 @@ def test_a_run_with_other_noise_is_another_run(tmp_path):
     assert "the checkpoint is of another run" in said[0]
 
 
+@pytest.mark.parametrize(("true", "bent"), [('"delta": 0.001', '"delta": "x"'), ('"rdp"', '"mine"')])
+def test_bent_privacy_is_told_with_its_file(tmp_path, true, bent):
+    _, place = tiny_runs.begin(config(tmp_path), tmp_path / "run")
+    text = place.facts.read_text()
+    head, told = text.split('"privacy"')
+    assert true in told
+    place.facts.write_text(f'{head}"privacy"{told.replace(true, bent)}')
+    with pytest.raises(HandgradError, match=r"run\.json: damaged: TypeError\(.no private run is so: Mechanism"):
+        Facts.read(place.facts)
+
+
 def test_secure_noise_is_new_each_time_and_costs_the_same(tmp_path):
     told = config(tmp_path, secure_noise=True)
     for name in ("a", "b"):

@@ -37,6 +37,12 @@ class Mechanism:
     max_grad_norm: float
     delta: float
 
+    def __post_init__(self) -> None:
+        """Raise TypeError for what no run has written, as it may come from a file."""
+        numbers = self.sampling_probability, self.noise_multiplier, self.max_grad_norm, self.delta
+        if self.accountant not in ACCOUNTANTS or not all(isinstance(number, int | float) for number in numbers):
+            raise TypeError(f"no private run is so: {self}")
+
     def epsilon(self, steps: int) -> float:
         """What so many steps give away. Raises HandgradError without dp-accounting, or if there is no bound."""
         spent = (self.accountant, self.sampling_probability, self.noise_multiplier, steps, self.delta)
