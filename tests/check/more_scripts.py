@@ -346,4 +346,18 @@ dw = torch.tensordot(x.T, dy, dims=([1, 2], [0, 1]))
         {"w": "dw"},
         {"w": "reversed-axes"},
     ),
+    (
+        "half_of_a_square_twice",  # the exponent is no size
+        """
+import torch
+x, t, w = torch.randn(9, 3), torch.randn(9), torch.randn(3)
+r = x @ w - t
+loss = r.pow(2).sum() / 2
+gw = 2 * x.T @ r
+""",
+        "loss",
+        None,
+        {"w": "gw"},
+        {"w": "scale-factor"},
+    ),
 ]

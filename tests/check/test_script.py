@@ -206,6 +206,21 @@ gw = (x * 2 * (pred - t)).sum(0)
     assert "hide" not in finding.message
 
 
+def test_a_dilation_that_should_be_a_stride_does_not_run(write: Any) -> None:
+    source = """
+import torch
+import torch.nn.functional as F
+x, w = torch.randn(2, 3, 17), torch.randn(4, 3, 3)
+y = F.conv1d(x, w, dilation=2)
+g = torch.randn(2, 4, 13)
+gw = F.conv1d(x.transpose(0, 1), g.transpose(0, 1), dilation=2).transpose(0, 1)
+"""
+    report = check_script(write(source), "y", "g", {"w": "gw"})
+    assert report.verdict == "error"
+    assert [finding.cause for finding in report.gradients[0].findings] == ["stride-dilation-swapped"]
+    assert report.gradients[0].fix == "gw = F.conv1d(x.transpose(0, 1), g.transpose(0, 1), stride=2).transpose(0, 1)"
+
+
 def test_failing_line_ends_the_trace_and_keeps_the_exception(write: Any) -> None:
     source = """
 import torch

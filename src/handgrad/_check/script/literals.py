@@ -16,10 +16,10 @@ _NO_SIZE = re.compile(
     r"|zeros|empty|ones|full",
     re.IGNORECASE,
 )
-# calls whose numbers are axes, seeds, or a window, which stays as its stride does
+# calls whose numbers are axes, seeds, exponents, bounds, or a window, which stays as its stride does
 _AXES = re.compile(
     r"seed|fold|pool|repeat|roll|chunk|tensor|array|permute|transpose|axes|^sum$|^mean$|flip|rot90|softmax|squeeze"
-    r"|flatten|^size$|^(?-i:conv)",
+    r"|flatten|^size$|^(?-i:conv)|pow|norm|clip|clamp|tri[lu]|diag",
     re.IGNORECASE,
 )
 

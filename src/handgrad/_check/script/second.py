@@ -70,7 +70,7 @@ def world_at(sizes: Sizes, change: Change, claim: Claim) -> World | None:
 def _backwards(made: World, sizes: Sizes, change: Change) -> list[list[tuple[int, ast.stmt]]]:
     """The backward pass with its literals as they are, with all that equal a changed size changed, and in between."""
     new = [(item.value, change[item.place]) for item in sizes.known if item.place in change]
-    mine = [item for _, statement in made.backward for item in (*literals_of(statement), *_divisors(statement))]
+    mine = [item for _, statement in made.backward for item in (*literals_of(statement), *_multipliers(statement))]
     options = {item.value: _followers(item.value, new) for item in mine}
     alike = itertools.product(*options.values())  # one number, one meaning
     by_value = [dict(zip(options, values, strict=True)) for values in itertools.islice(alike, _CHOICES)]
@@ -84,11 +84,12 @@ def _backwards(made: World, sizes: Sizes, change: Change) -> list[list[tuple[int
     ]  # fmt: skip
 
 
-def _divisors(statement: ast.stmt) -> list[Literal]:
-    """The whole numbers that something is divided by: `dz = (p - t) / 32`, where 32 may be the batch."""
-    quotients = (n for n in ast.walk(statement) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div))
-    numbers = (n.right for n in quotients if isinstance(n.right, ast.Constant) and type(n.right.value) is int)
-    return [Literal((n.lineno, n.col_offset), n.value, False) for n in numbers if n.value > 2]  # type: ignore[operator, arg-type]
+def _multipliers(statement: ast.stmt) -> list[Literal]:
+    """The whole numbers beside a product: `dz = (p - t) / 32`, `32 * g - g.sum(0)`, where 32 may be the batch."""
+    products = [n for n in ast.walk(statement) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div | ast.Mult)]
+    sides = [side for n in products for side in ((n.right,) if isinstance(n.op, ast.Div) else (n.left, n.right))]
+    whole = [n for n in sides if isinstance(n, ast.Constant) and type(n.value) is int and n.value > 2]
+    return [Literal((n.lineno, n.col_offset), n.value, False) for n in whole]  # type: ignore[arg-type]
 
 
 def _followers(value: int, new: Sequence[tuple[int, int]]) -> list[int]:

@@ -22,6 +22,8 @@ def value_for_gradient(posted: World, user: Tensor, others: Sequence[tuple[World
 
     `others` are the claim at other sizes; one of them must agree, up to a constant that has a name or stays the same.
     """
+    if _multiple(user, posted.target.truth) is not None:
+        return ()
     for step, value, factor in _explained(posted, user):
         for there, claimed in others:
             for other_step, other_value, other in _explained(there, claimed):

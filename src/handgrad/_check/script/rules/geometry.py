@@ -110,6 +110,17 @@ def geometry(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Mak
         if there.get(wanted) != ast.unparse(value):
             message = f"`{scope.program.text(node)}` does not have the forward pass's {wanted}={ast.unparse(value)}"
             yield f"{wanted}-ignored", message, _with_keyword(wanted, value)
+    if any(keyword.arg in _EXCHANGED for keyword in node.keywords):
+        message = f"in `{scope.program.text(node)}` stride and dilation must be exchanged for a weight gradient"
+        yield "stride-dilation-swapped", message, _exchanged
+
+
+_EXCHANGED = {"stride": "dilation", "dilation": "stride"}
+
+
+def _exchanged(node: Any) -> ast.expr:
+    keywords = [ast.keyword(_EXCHANGED.get(keyword.arg, keyword.arg), keyword.value) for keyword in node.keywords]
+    return ast.Call(node.func, node.args, keywords)
 
 
 def _with_keyword(name: str, value: ast.expr) -> Make:

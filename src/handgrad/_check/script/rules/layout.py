@@ -109,3 +109,34 @@ def _permuted_after(axes: tuple[int, ...], permute: str) -> Make:
         return method(ast.Call(node.func, [sizes[i] for i in axes], node.keywords), permute, *back)
 
     return make
+
+
+def tiles(node: ast.AST, scope: Scope) -> Iterator[tuple[str | None, str, Make]]:
+    """`np.tile(dy, (1, 2))`, `dy.repeat(1, 2)`: whole copies side by side where each entry must be repeated."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return
+    numpy = node.func.attr == "tile" and len(node.args) == 2
+    if not numpy and (node.func.attr not in ("tile", "repeat") or scope.numpy):
+        return
+    value, counts = _tiled(node, numpy)
+    if counts and len(counts) == len(scope.shape_of(value) or ()):
+        message = f"`{scope.program.text(node)}` lays copies side by side where each entry must be repeated"
+        yield "reshape-instead-of-permute", message, _each_repeated(numpy)
+
+
+def _tiled(node: Any, numpy: bool) -> tuple[ast.expr, list[ast.expr]]:
+    """What is laid side by side, and how often along each axis."""
+    value, counts = (node.args[0], node.args[1:]) if numpy else (node.func.value, node.args)
+    return value, counts[0].elts if counts and isinstance(counts[0], ast.Tuple | ast.List) else counts
+
+
+def _each_repeated(numpy: bool) -> Make:
+    def make(node: Any) -> ast.expr:
+        made, counts = _tiled(node, numpy)
+        for axis, count in enumerate(counts):
+            if ast.unparse(count) != "1":
+                name = "repeat" if numpy else "repeat_interleave"
+                made = ast.Call(attribute(made, name), [count, ast.Constant(axis)], [])
+        return made
+
+    return make
