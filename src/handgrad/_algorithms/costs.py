@@ -168,7 +168,7 @@ def kind(op: str, a: Tensor, b: Tensor, geometry: ConvGeometry) -> str:
         return "far"
     if prod(geometry.kernel) == 1:
         return "pointwise, small" if small else "pointwise, strided" if strided else "pointwise"
-    if per_group <= 16 and geometry.dims == 2:
+    if per_group <= 16 and geometry.dims == 2 and a.is_contiguous():  # in channels-last PyTorch's are no slower
         return "thin"
     return "deep" if small and per_group >= 128 else "dense"
 
