@@ -179,9 +179,9 @@ class Rounding(layers.ReLU):
     """Another output, but the pullback of the layer that it derives from."""
 
     def forward(
-        self, input: Tensor, over: bool = False, again: Callable[[], Tensor] | None = None
+        self, input: Tensor, *, over: bool = False, again: Callable[[], Tensor] | None = None
     ) -> tuple[Tensor, Pullback]:  # type: ignore[override]
-        output, backward = super().forward(input, over, again)
+        output, backward = super().forward(input, over=over, again=again)
         return output.round(), backward
 
 

@@ -133,17 +133,24 @@ def _first_holding(proposed: Iterable[Path], wrong: list[Draw], right: list[Draw
 def _pairs(wrong: list[Draw], singles: list[Path]) -> Iterator[Path]:
     """Two slips in one draw; or one in some of the draws and another, which does not show there, in the rest.
 
-    A factor shows in every draw, so it is no such one: −1/N is two slips, and not −1/6 here and −1/7 there.
+    A factor shows in every draw, so two of them are no such pair: −1/N is two slips, and not −1/6 here and −1/7 there.
     """
     some: list[list[Path]] = []
     for draw in wrong:
-        found = [path for path in (ranked(draw, 1) if some else singles) if path[0].cause != "scale-factor"]
-        if not found:
+        found = ranked(draw, 1) if some else singles
+        only_factors = all(map(_is_factor, found))
+        if not found or (only_factors and not any(all(map(_is_factor, before)) for before in some)):
             yield from ranked(draw, DEPTH)
+        if not found:
             return
         some.append(found)
     rest = dict.fromkeys(path for found in some for path in found)
-    yield from ((*one, *other) for one in some[0] for other in rest if one != other)
+    pairs = ((one, other) for one in some[0] for other in rest if one != other)
+    yield from ((*one, *other) for one, other in pairs if not (_is_factor(one) and _is_factor(other)))
+
+
+def _is_factor(path: Path) -> bool:
+    return path[0].cause == "scale-factor"
 
 
 def _contradicts(path: Path, right: Draw) -> bool:

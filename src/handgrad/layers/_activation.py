@@ -22,7 +22,7 @@ class ReLU(Layer, nn.ReLU):
     # y = max(x, 0)          dx = dy where x > 0, else 0
 
     @repeatable
-    def forward(self, input: Tensor, over: bool = False, again: Again | None = None) -> tuple[Tensor, Pullback]:
+    def forward(self, input: Tensor, *, over: bool = False, again: Again | None = None) -> tuple[Tensor, Pullback]:
         output = F.relu(input, inplace=over)
         y: Callable[[], Tensor] = (lambda: output) if again is None else Again(lambda: again.compute().relu_())
 

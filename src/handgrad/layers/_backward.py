@@ -109,4 +109,5 @@ class Returned:
 def takes(function: Callable[..., object], name: str) -> bool:
     """Whether it has a parameter of this name."""
     code = getattr(function, "__code__", None)  # asking for a signature takes longer than a small layer
-    return name in (code.co_varnames[: code.co_argcount] if code else signature(function).parameters)
+    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code else signature(function).parameters
+    return name in known

@@ -36,7 +36,7 @@ class Sequential(Layer, nn.Sequential):
     # And what can be computed again from what is kept anyway, as ReLU's output behind a normalization, is not kept.
 
     @repeatable
-    def forward(self, input: Tensor, over: bool = False, again: Again | None = None) -> tuple[Tensor, Pullback]:
+    def forward(self, input: Tensor, *, over: bool = False, again: Again | None = None) -> tuple[Tensor, Pullback]:
         output, backwards = input, list[Returned]()
         for child in self._in_order():
             output, child_backward = child._after(output, over, again)
@@ -110,7 +110,7 @@ class Residual(Layer, PlainResidual):
 
     @fresh
     @repeatable
-    def forward(self, input: Tensor, again: Again | None = None) -> tuple[Tensor, Pullback]:
+    def forward(self, input: Tensor, *, again: Again | None = None) -> tuple[Tensor, Pullback]:
         body = _layer(self, "body", self.body)
         shortcut = _layer(self, "shortcut", Identity() if self.shortcut is None else self.shortcut)
         (output, through), (around, past) = (branch._after(input, False, again) for branch in (body, shortcut))

@@ -31,7 +31,7 @@ class _ConvNd(Layer):
     _settings: ClassVar[tuple[str, ...]] = ("stride", "padding", "dilation", "groups", "padding_mode")
 
     @fresh
-    def forward(self, input: Tensor, again: Again | None = None) -> tuple[Tensor, Pullback]:
+    def forward(self, input: Tensor, *, again: Again | None = None) -> tuple[Tensor, Pullback]:
         settings: dict[str, Any] = {name: getattr(self, name) for name in self._settings}
         weight = self.weight  # the tensors are named here, where the skeleton can see what the backward pass needs
         learned = ("weight",) if self.bias is None else ("weight", "bias")

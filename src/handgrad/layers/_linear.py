@@ -19,7 +19,7 @@ class Linear(Layer, nn.Linear):
     # y = x Wᵀ + b          dx = dy W,   dW = Σ_n dy_nᵀ x_n,   db = Σ_n dy_n
 
     @fresh
-    def forward(self, input: Tensor, again: Again | None = None) -> tuple[Tensor, Pullback]:
+    def forward(self, input: Tensor, *, again: Again | None = None) -> tuple[Tensor, Pullback]:
         weight = self.weight
         if input.shape[-1:] != weight.shape[1:]:
             problem = "the input's last axis is not in_features"

@@ -51,7 +51,7 @@ class _Norm(Layer):
 
     @fresh
     @repeatable
-    def forward(self, input: Tensor, over: bool = False) -> tuple[Tensor, Pullback]:
+    def forward(self, input: Tensor, *, over: bool = False) -> tuple[Tensor, Pullback]:
         widened = input.to(wide(input))
         output, upstream = self._normalized(widened, over or widened is not input)
         if widened is input:
